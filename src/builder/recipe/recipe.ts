@@ -1,0 +1,117 @@
+import { parse as parseYaml } from "yaml";
+import type { ValidateFunction } from "ajv/dist/2020.js";
+import { canonicalJson, type Json } from "../../shared/canonical-json.ts";
+import { digestOf, type Digest } from "../../shared/digest.ts";
+import { AppError, messageOf } from "../../shared/errors.ts";
+import { compileSchema, describeSchemaErrors } from "../../shared/schema.ts";
+import recipeSchema from "./recipe.schema.json" with { type: "json" };
+
+/** What is wanted, as a person writes it: images/<name>/recipe.yaml. The schema beside this file is the published contract. */
+export type Recipe = {
+  readonly format: 1;
+  readonly name: string;
+  /** `image` becomes an image; `tools` is a set of files that the appliance carries in bin/. */
+  readonly kind: "image" | "tools";
+  readonly summary: string;
+  /** The image whose layer lies below this one's; its packages are not installed again. */
+  readonly base?: string;
+  readonly packages: readonly string[];
+  readonly omit?: readonly OmittedPackage[];
+  readonly suites: readonly string[];
+  readonly users?: readonly User[];
+  /** Paths that may carry setuid or setgid; any other one stops the build. */
+  readonly setuid?: readonly string[];
+  /** Whether /etc/ssl/certs/ca-certificates.crt is written from the ca-certificates package. */
+  readonly caBundle?: boolean;
+  readonly compile?: CompileRecipe;
+  readonly npm?: readonly NpmFile[];
+  readonly tools?: readonly ToolFile[];
+  readonly config?: ImageConfig;
+};
+
+/** A package that a dependency asks for and that this image does without. */
+export type OmittedPackage = { readonly package: string; readonly because: string };
+
+export type User = {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  readonly comment: string;
+};
+
+export type CompileRecipe = {
+  readonly packages: readonly string[];
+  readonly omit?: readonly OmittedPackage[];
+  readonly source: GitSource;
+  /** Files beside the recipe that go in: the script that runs, and a folder with our own sources. */
+  readonly script: string;
+  readonly launcher: string;
+  /** Where the result lies in the image, absolute. */
+  readonly destination: string;
+};
+
+/** One git tree, pinned by commit and tree; each origin is another way to the same bytes. */
+export type GitSource = {
+  readonly purl: string;
+  readonly commit: string;
+  readonly tree: string;
+  readonly licence: string;
+  readonly origins: readonly SourceOrigin[];
+};
+
+export type SourceOrigin =
+  | {
+      readonly kind: "sdist";
+      readonly project: string;
+      readonly version: string;
+      readonly folder: string;
+      readonly gitFolder: string;
+    }
+  | { readonly kind: "git"; readonly url: string };
+
+/** An npm package of which single files are carried. */
+export type NpmFile = { readonly package: string; readonly version: string };
+
+/** Takes one file out of a locked .deb or npm package. */
+export type ToolFile = { readonly from: string; readonly path: string; readonly as: string };
+
+export type ImageConfig = {
+  readonly user: string;
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly env: readonly string[];
+  readonly workingDir: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly stopSignal: string;
+};
+
+const validate: ValidateFunction<Recipe> = compileSchema<Recipe>(recipeSchema);
+
+/** Throws AppError RECIPE_INVALID (usage) naming every field that is wrong. */
+export function parseRecipe(text: string, path: string): Recipe {
+  const value = parseYamlText(text, path);
+  if (validate(value)) return value;
+  throw new AppError(
+    { class: "usage", code: "RECIPE_INVALID" },
+    `Cannot use recipe "${path}": ${describeSchemaErrors(validate.errors)}`,
+    { hint: "The schema is src/builder/recipe/recipe.schema.json", fields: { path } },
+  );
+}
+
+/** What a lock is bound to: the recipe's meaning, not its spelling. */
+export function recipeDigest(recipe: Recipe): Digest {
+  return digestOf(canonicalJson(recipe satisfies Json));
+}
+
+function parseYamlText(text: string, path: string): unknown {
+  try {
+    return parseYaml(text, { strict: true, uniqueKeys: true });
+  } catch (error) {
+    throw new AppError(
+      { class: "usage", code: "RECIPE_INVALID" },
+      `Cannot read recipe "${path}" as YAML: ${messageOf(error)}`,
+      { cause: error, fields: { path } },
+    );
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * The content store: every input and every derived blob under its sha256, every derived value under the digest of what it
+ * was derived from. Safe for several processes at once: entries appear by rename, whole or not at all.
+ *
+ *   sha256/ab/abcd…        verified content
+ *   derived/<kind>/<hex>   JSON: what was made from the inputs with this digest
+ *   partial/               downloads and writes under way
+ */
+import { createReadStream } from "node:fs";
+import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import type { Json } from "../canonical-json.ts";
+import { canonicalJson } from "../canonical-json.ts";
+import { createHasher, hexOf, type Digest } from "../digest.ts";
+import { AppError, isErrno } from "../errors.ts";
+
+export type StoredBlob = { readonly digest: Digest; readonly sizeBytes: number };
+export type ByteSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+export type Store = {
+  readonly root: string;
+  has(digest: Digest): Promise<boolean>;
+  /** Host path of a blob, for programs that need a file. Only for digests that `has` confirmed. */
+  pathOf(digest: Digest): string;
+  /** Writes a blob of unknown digest. */
+  add(source: ByteSource): Promise<StoredBlob>;
+  /** Writes a blob that must turn out to be `expected`. Throws DIGEST_MISMATCH or SIZE_MISMATCH (integrity); nothing is kept then. */
+  put(source: ByteSource, expected: StoredBlob): Promise<void>;
+  /** Streams a blob and throws STORE_DAMAGED (integrity) at its end where the bytes no longer have their digest. */
+  read(digest: Digest): AsyncIterable<Uint8Array>;
+  /** What was remembered for this kind and key; undefined where nothing was. */
+  recall(kind: string, key: Digest): Promise<unknown>;
+  remember(kind: string, key: Digest, value: Json): Promise<void>;
+  /** A path for a file under way, on the same file system; the caller renames or removes it. */
+  partialPath(name: string): string;
+  /** Moves a finished, already verified partial file to its place. */
+  adopt(partialPath: string, digest: Digest): Promise<void>;
+};
+
+const READ_CHUNK_BYTES = 1 << 20;
+
+export async function openStore(root: string): Promise<Store> {
+  const partial = join(root, "partial");
+  await mkdir(partial, { recursive: true });
+  await mkdir(join(root, "sha256"), { recursive: true });
+  let serial = 0;
+  const pathOf = (digest: Digest) => join(root, "sha256", hexOf(digest).slice(0, 2), hexOf(digest));
+  const derivedPath = (kind: string, key: Digest) => join(root, "derived", kind, hexOf(key));
+  const partialPath = (name: string) => join(partial, `${name}.${process.pid}`);
+  const temporary = () => partialPath(`write-${(serial += 1)}`);
+
+  const adopt = async (from: string, digest: Digest): Promise<void> => {
+    await mkdir(join(root, "sha256", hexOf(digest).slice(0, 2)), { recursive: true });
+    await rename(from, pathOf(digest));
+  };
+
+  const write = async (source: ByteSource, expected: StoredBlob | undefined): Promise<StoredBlob> => {
+    const path = temporary();
+    try {
+      const blob = await writeHashed(path, source, expected?.sizeBytes);
+      if (expected !== undefined) assertSame(blob, expected);
+      await adopt(path, blob.digest);
+      return blob;
+    } catch (error) {
+      await rm(path, { force: true });
+      throw diskError(error, root);
+    }
+  };
+
+  return {
+    root,
+    pathOf,
+    partialPath,
+    adopt,
+    has: (digest) => exists(pathOf(digest)),
+    add: (source) => write(source, undefined),
+    put: async (source, expected) => {
+      await write(source, expected);
+    },
+    read: (digest) => readVerified(pathOf(digest), digest),
+    recall: async (kind, key) => {
+      try {
+        return JSON.parse(await readFile(derivedPath(kind, key), "utf8"));
+      } catch (error) {
+        if (isErrno(error, "ENOENT") || error instanceof SyntaxError) return undefined;
+        throw error;
+      }
+    },
+    remember: async (kind, key, value) => {
+      const path = temporary();
+      await writeHashed(path, [Buffer.from(canonicalJson(value))], undefined);
+      await mkdir(join(root, "derived", kind), { recursive: true });
+      await rename(path, derivedPath(kind, key));
+    },
+  };
+}
+
+/** Throws SIZE_MISMATCH or DIGEST_MISMATCH (integrity). */
+export function assertSame(received: StoredBlob, expected: StoredBlob): void {
+  if (received.sizeBytes !== expected.sizeBytes) {
+    throw new AppError(
+      { class: "integrity", code: "SIZE_MISMATCH" },
+      `Cannot accept the bytes for ${expected.digest}: received ${received.sizeBytes} bytes, expected ${expected.sizeBytes}`,
+      { fields: { expected: expected.sizeBytes, received: received.sizeBytes } },
+    );
+  }
+  if (received.digest !== expected.digest) {
+    throw new AppError(
+      { class: "integrity", code: "DIGEST_MISMATCH" },
+      `Cannot accept the bytes: received ${received.digest}, expected ${expected.digest}`,
+      { fields: { expected: expected.digest, received: received.digest } },
+    );
+  }
+}
+
+async function writeHashed(
+  path: string,
+  source: ByteSource,
+  limitBytes: number | undefined,
+): Promise<StoredBlob> {
+  const hasher = createHasher();
+  const file = await open(path, "wx", 0o644);
+  try {
+    let total = 0;
+    for await (const chunk of source) {
+      total += chunk.length;
+      if (limitBytes !== undefined && total > limitBytes) break;
+      hasher.update(chunk);
+      await writeAll(file, chunk);
+    }
+    return { ...hasher.finish(), sizeBytes: total };
+  } finally {
+    await file.close();
+  }
+}
+
+/** A write may take fewer bytes than asked on a full disk; the next one then fails with ENOSPC. */
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  let offset = 0;
+  while (offset < chunk.length) {
+    const { bytesWritten } = await file.write(chunk, offset);
+    offset += bytesWritten;
+  }
+}
+
+async function* readVerified(path: string, digest: Digest): AsyncGenerator<Uint8Array> {
+  const hasher = createHasher();
+  const stream: AsyncIterable<Uint8Array> = createReadStream(path, { highWaterMark: READ_CHUNK_BYTES });
+  for await (const chunk of stream) {
+    hasher.update(chunk);
+    yield chunk;
+  }
+  const received = hasher.finish().digest;
+  if (received !== digest) {
+    throw new AppError(
+      { class: "integrity", code: "STORE_DAMAGED" },
+      `Cannot use "${path}": its bytes have ${received}, expected ${digest}`,
+      {
+        fields: { expected: digest, received, path },
+        hint: `Remove the file and run the command again: it is fetched or made anew`,
+      },
+    );
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+/** ENOSPC, EDQUOT and EROFS are the host's, not ours: preflight. */
+export function diskError(error: unknown, path: string): unknown {
+  for (const code of ["ENOSPC", "EDQUOT", "EROFS"]) {
+    if (isErrno(error, code)) {
+      return new AppError(
+        { class: "preflight", code: "DISK_FULL" },
+        `Cannot write below "${path}": ${code === "EROFS" ? "the file system is read-only" : "the disk is full"}`,
+        {
+          cause: error,
+          hint: "Free some space, or name another folder; nothing half-written was left",
+        },
+      );
+    }
+  }
+  return error;
+}
