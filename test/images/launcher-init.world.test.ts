@@ -24,10 +24,11 @@ afterAll(async () => {
   await rm(launcher.folder, { recursive: true });
 });
 
-const GRACE_MS = 400;
+const GRACE_MS = 800;
 
-/** Waits in short sleeps, so that the shell's traps run soon. */
-const WAIT = 'echo $$ > "$READY"; while :; do sleep 0.02; done';
+/** Waits in short sleeps, so that the shell's traps run soon; at most twenty seconds, should a test fail. */
+const LOOP = "i=0; while [ $((i=i+1)) -lt 1000 ]; do sleep 0.02; done";
+const WAIT = `echo $$ > "$READY"; ${LOOP}`;
 
 /** A program that has set its traps and wrote its pid when this resolves. */
 async function serveReady(traps: string) {
@@ -141,11 +142,19 @@ describe("signals and processes", () => {
     expect((await stopped(running, "SIGTERM")).result.exitCode).toBe(0);
   });
 
-  test("orphans are reaped while the program runs", async () => {
-    // The middle shell ends at once; its child is then ours, and ends a moment later.
-    const { running, pid } = await serveReady("(sh -c 'sleep 0.1' &) ; (sh -c 'exit 3' &)");
+  test("orphans are reaped while the program runs, also where one signal stands for two of them", async () => {
+    // The shells in the middle end at once; their children are then ours.
+    const { running, pid } = await serveReady("(sleep 20 &) ; (sleep 20 &)");
     const launcherPid = running.pid ?? 0;
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const orphans = await eventually(async () => {
+      const children = await childrenOf(launcherPid);
+      return children.length === 3 ? children.filter((child) => child !== pid) : undefined;
+    });
+    process.kill(launcherPid, "SIGSTOP");
+    for (const orphan of orphans) process.kill(orphan, "SIGKILL");
+    for (const orphan of orphans) await eventually(async () => (await stateOf(orphan)) === "Z" || undefined);
+    process.kill(launcherPid, "SIGCONT");
+    await eventually(async () => (await childrenOf(launcherPid)).length === 1 || undefined);
     expect(await childrenOf(launcherPid)).toEqual([pid]);
     await stopped(running, "SIGTERM");
   });
@@ -154,21 +163,20 @@ describe("signals and processes", () => {
     const { running, pid } = await serveReady(":");
     expect(await stateOf(pid)).toBeDefined();
     running.kill("SIGKILL");
-    await running;
     // Somebody else's zombie from here on.
     await eventually(async () => ["Z", undefined].includes(await stateOf(pid)) || undefined);
+    await running;
   });
 
   test("as PID 1 a TERM ends a program without a handler, which alone as PID 1 would ignore it", async () => {
-    const loop = "while :; do sleep 0.02; done";
-    const alone = await unshared(["/bin/sh", "-c", loop]);
+    const alone = await unshared(["/bin/sh", "-c", LOOP]);
     process.kill(alone.pid, "SIGTERM");
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(await stateOf(alone.pid)).toBeDefined();
     process.kill(alone.pid, "SIGKILL");
     await alone.running;
 
-    const ours = await unshared([launcher.path, "serve", "--", "/bin/sh", "-c", loop, "fake"]);
+    const ours = await unshared([launcher.path, "serve", "--", "/bin/sh", "-c", LOOP, "fake"]);
     await eventually(async () => ((await childrenOf(ours.pid)).length > 0 ? true : undefined));
     process.kill(ours.pid, "SIGTERM");
     expect((await ours.running).exitCode).toBe(0);

@@ -110,14 +110,17 @@ describe("serve --api-key-file", () => {
     const folder = await freshFolder();
     await exec("mkfifo", [join(folder, "pipe")]);
     await writeFile(join(folder, "closed"), "secret\n", { mode: 0o600 });
-    for (const name of ["missing", ".", "pipe", "closed"]) {
+    const expected = {
+      missing: "No such file or directory",
+      ".": "it is not a regular file",
+      pipe: "it is not a regular file",
+      closed: "Permission denied",
+    };
+    for (const [name, reason] of Object.entries(expected)) {
       const args = ["serve", "--api-key-file", join(folder, name), "--", "/bin/echo", "started"];
       const result = await start(launcher.path, args, { uid: 65_534 });
-      expect({ name, exitCode: result.exitCode, stdout: result.stdout }).toEqual({
-        name,
-        exitCode: 78,
-        stdout: "",
-      });
+      expect(result).toMatchObject({ exitCode: 78, stdout: "" });
+      expect(result.stderr).toContain(`": ${reason}, expected one key a line`);
     }
   });
 

@@ -21,7 +21,7 @@ export async function buildLauncher(): Promise<Launcher> {
   return { path, folder };
 }
 
-export type Environment = Readonly<Record<string, string>>;
+type Environment = Readonly<Record<string, string>>;
 
 /** Starts a program with an explicit environment; its end is awaited by awaiting the result, and never rejects. */
 export function start(

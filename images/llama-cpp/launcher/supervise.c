@@ -19,7 +19,7 @@ struct child {
     int status;
     bool ended;
     enum stop_stage stage;
-    int last_signal;
+    int stop_signal; /* the last one that asked for a stop, 0 before */
     long grace_ms;
     struct timespec deadline;
 };
@@ -49,7 +49,7 @@ _Noreturn static void become_program(char **words, char **environment, pid_t par
 static void ask_to_stop(struct child *child, int number)
 {
     child->stage = child->stage == RUNNING ? ASKED_ONCE : ASKED_TWICE;
-    child->last_signal = number;
+    child->stop_signal = number;
     clock_gettime(CLOCK_MONOTONIC, &child->deadline);
     child->deadline.tv_sec += child->grace_ms / 1000;
     child->deadline.tv_nsec += child->grace_ms % 1000 * 1000000;
@@ -117,10 +117,10 @@ static void wait_for_end(struct child *child, const sigset_t *awaited)
 
 static int exit_code(const struct child *child)
 {
-    bool asked = child->stage == ASKED_ONCE || child->stage == ASKED_TWICE;
-    if (WIFSIGNALED(child->status))
-        return asked && WTERMSIG(child->status) == child->last_signal ? EXIT_CLEAN
-                                                                       : EXIT_SIGNAL_BASE + WTERMSIG(child->status);
+    if (WIFSIGNALED(child->status)) {
+        int number = WTERMSIG(child->status);
+        return number == child->stop_signal ? EXIT_CLEAN : EXIT_SIGNAL_BASE + number;
+    }
     if (child->stage == ASKED_TWICE && WEXITSTATUS(child->status) == 1)
         return EXIT_CLEAN;
     return WEXITSTATUS(child->status);
