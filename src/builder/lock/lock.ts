@@ -1,5 +1,6 @@
 import type { ValidateFunction } from "ajv/dist/2020.js";
-import type { Digest } from "../../shared/digest.ts";
+import { canonicalJson, type Json } from "../../shared/canonical-json.ts";
+import { digestOf, type Digest } from "../../shared/digest.ts";
 import { AppError, messageOf } from "../../shared/errors.ts";
 import type { RelativePath } from "../../shared/relative-path.ts";
 import { compileSchema, describeSchemaErrors } from "../../shared/schema.ts";
@@ -83,6 +84,8 @@ export type LockedCompile = {
 };
 
 export type LockedSource = Omit<GitSource, "origins"> & {
+  /** The tree's files as one canonical tar: what lies in the store, and what an origin must amount to. */
+  readonly tar: { readonly sha256: Digest; readonly sizeBytes: number };
   /** Where the tree can be had; whichever answers, the tree's files must hash to `tree` and `commit`. */
   readonly origins: readonly LockedOrigin[];
 };
@@ -95,6 +98,11 @@ export type LockedOrigin =
       readonly gitFolder: RelativePath;
     }
   | { readonly kind: "git"; readonly url: string };
+
+/** What an image's lock records of its base, and a build of its lock: the meaning, not the spelling. */
+export function lockDigest(lock: Lock): Digest {
+  return digestOf(canonicalJson(lock satisfies Json));
+}
 
 const validate: ValidateFunction<Lock> = compileSchema<Lock>(lockSchema);
 
