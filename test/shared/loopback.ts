@@ -1,0 +1,64 @@
+/** A real HTTP server on the loopback address, and a list of what it was asked. */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+
+export type Loopback = {
+  /** Ends in "/". */
+  readonly url: string;
+  /** `path` or `path bytes=N-` of each request, in order. */
+  readonly requests: string[];
+  close(): Promise<void>;
+};
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+export async function startLoopback(handler: Handler): Promise<Loopback> {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    const range = request.headers.range;
+    requests.push(range === undefined ? (request.url ?? "") : `${request.url} ${range}`);
+    handler(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("The server has no port");
+  return {
+    url: `http://127.0.0.1:${address.port}/`,
+    requests,
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+/** Serves the bytes as a mirror does: with its length, and from an offset where asked. */
+export function answerWith(bytes: Uint8Array): Handler {
+  return (request, response) => {
+    const start = startOf(request);
+    if (start > bytes.length) return void response.writeHead(416).end();
+    const head = { "content-length": bytes.length - start };
+    if (start === 0) response.writeHead(200, head);
+    else
+      response.writeHead(206, {
+        ...head,
+        "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}`,
+      });
+    response.end(bytes.subarray(start));
+  };
+}
+
+/** Promises the whole and breaks off after `count` bytes. */
+export function cutAfter(bytes: Uint8Array, count: number): Handler {
+  return (request, response) => {
+    const start = startOf(request);
+    response.writeHead(start === 0 ? 200 : 206, {
+      "content-length": bytes.length - start,
+      ...(start === 0 ? {} : { "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` }),
+    });
+    response.write(bytes.subarray(start, start + count), () => setImmediate(() => response.destroy()));
+  };
+}
+
+function startOf(request: IncomingMessage): number {
+  return Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+}
