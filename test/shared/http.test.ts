@@ -41,6 +41,15 @@ function inTurn(...handlers: readonly Handler[]): Handler {
   };
 }
 
+function tagged(tag: string, handler: Handler): Handler {
+  return (request, response) => {
+    response.setHeader("etag", tag);
+    handler(request, response);
+  };
+}
+
+const reset: Handler = (request) => void request.socket.resetAndDestroy();
+
 describe("get", () => {
   test("brings the bytes, their number and the address", async () => {
     const server = await serve(answerWith(BYTES));
@@ -84,12 +93,6 @@ describe("get", () => {
   });
 
   test("never joins two versions of a file", async () => {
-    const tagged =
-      (tag: string, handler: Handler): Handler =>
-      (request, response) => {
-        response.setHeader("etag", tag);
-        handler(request, response);
-      };
     const server = await serve(
       inTurn(tagged('"one"', cutAfter(BYTES, 1_000)), tagged('"two"', answerWith(BYTES))),
     );
@@ -115,7 +118,6 @@ describe("get", () => {
   });
 
   test("tries a reset connection again", async () => {
-    const reset: Handler = (request) => void request.socket.resetAndDestroy();
     const server = await serve(inTurn(reset, answerWith(BYTES)));
     expect(await client().get(`${server.url}file`)).toMatchObject({ status: 200 });
   });

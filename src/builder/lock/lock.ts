@@ -29,7 +29,8 @@ export type Lock = {
 
 /** A file at a mirror: `mirror` is a name that the machine's settings turn into an address. */
 export type Location = { readonly mirror: MirrorName; readonly path: RelativePath };
-export type MirrorName = "debian" | "debian-security" | "pypi" | "npm";
+export const MIRROR_NAMES = ["debian", "debian-security", "pypi", "npm"] as const;
+export type MirrorName = (typeof MIRROR_NAMES)[number];
 
 export type LockedFile = Location & {
   readonly purl: string;
