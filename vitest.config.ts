@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** `unit` is fast and needs nothing but Node; `world` and `e2e` need root, an engine and network namespaces. */
+/** `unit` is fast and needs nothing but Node; `world` and `e2e` need root, an engine and network namespaces; `full` takes hours. */
 export default defineConfig({
   test: {
     projects: [
@@ -25,6 +25,16 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          exclude: ["test/e2e/**/*.full.test.ts"],
+          fileParallelism: false,
+          testTimeout: 3_600_000,
+          hookTimeout: 3_600_000,
+        },
+      },
+      {
+        test: {
+          name: "full",
+          include: ["test/e2e/**/*.full.test.ts"],
           fileParallelism: false,
           testTimeout: 3_600_000,
           hookTimeout: 3_600_000,

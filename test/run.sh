@@ -1,0 +1,39 @@
+#!/bin/sh
+# The gates of this project, in order; the first that fails ends the run. The last line is "N passed, N failed".
+#
+#   check   format, lint (type-aware), types, unused code, then unit and stage tests: no root, no engine
+#   all     check, then the world and end-to-end tests on a real engine, in network namespaces
+#   full    all, and the long forms of the end-to-end tests
+set -eu
+cd "$(dirname "$0")/.."
+
+LEVEL=${1:-check}
+case "$LEVEL" in
+check) projects="unit" needs=node ;;
+all) projects="unit world e2e" needs=test ;;
+full) projects="unit world e2e full" needs=test ;;
+*) echo "test/run.sh: no level \"$LEVEL\", expected check, all or full" >&2 && exit 2 ;;
+esac
+
+NODE=$(./cloister setup "$needs")
+PATH=$(dirname "$NODE"):$PWD/node_modules/.bin:/usr/local/sbin:$PATH:/usr/sbin:/sbin
+export PATH
+
+gate() {
+    echo "== $*"
+    "$@"
+}
+
+gate oxfmt --check .
+gate oxlint .
+gate tsc -p .
+gate knip
+
+REPORTS=$(mktemp -d)
+trap 'rm -rf "$REPORTS"' EXIT
+for project in $projects; do
+    echo "== vitest --project $project"
+    # The summary judges: a project without a report, or with a failed or skipped test, fails the run.
+    vitest run --project "$project" --reporter=default --reporter=json --outputFile.json="$REPORTS/$project.json" || true
+done
+node test/summary.ts "$REPORTS" $projects
