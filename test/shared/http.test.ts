@@ -1,7 +1,14 @@
 import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { openHttp, type Http } from "../../src/shared/http.ts";
-import { answerWith, cutAfter, startLoopback, type Handler, type Loopback } from "./loopback.ts";
+import {
+  answerWith,
+  breakEvery,
+  startLoopback,
+  type Breaking,
+  type Handler,
+  type Loopback,
+} from "./loopback.ts";
 
 const BYTES = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 7 + (at >> 8)) & 0xff));
 
@@ -26,9 +33,14 @@ function client(notes: string[] = [], env: NodeJS.ProcessEnv = {}): Http {
   return http;
 }
 
-async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+async function bytesOf(body: AsyncIterable<Uint8Array>, ...breaking: readonly Breaking[]): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+  let received = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    received += chunk.length;
+    for (const one of breaking) one.arrived(received);
+  }
   return Buffer.concat(chunks);
 }
 
@@ -67,25 +79,28 @@ describe("get", () => {
   });
 
   test("resumes a body that breaks off, each time from where it broke", async () => {
-    const server = await serve(inTurn(cutAfter(BYTES, 70_000), cutAfter(BYTES, 70_000), answerWith(BYTES)));
+    const breaking = breakEvery(BYTES, 70_000);
+    const server = await serve(inTurn(breaking.handler, breaking.handler, answerWith(BYTES)));
     const notes: string[] = [];
     const response = await client(notes).get(`${server.url}file`);
-    expect((await bytesOf(response.body)).equals(BYTES)).toBe(true);
+    expect((await bytesOf(response.body, breaking)).equals(BYTES)).toBe(true);
     expect(server.requests).toEqual(["/file", "/file bytes=70000-", "/file bytes=140000-"]);
     expect(notes).toHaveLength(2);
   });
 
   test("skips what it has where the server knows no ranges", async () => {
     const whole: Handler = (_, response) => void response.end(BYTES);
-    const server = await serve(inTurn(cutAfter(BYTES, 70_000), whole));
+    const breaking = breakEvery(BYTES, 70_000);
+    const server = await serve(inTurn(breaking.handler, whole));
     const response = await client().get(`${server.url}file`);
-    expect((await bytesOf(response.body)).equals(BYTES)).toBe(true);
+    expect((await bytesOf(response.body, breaking)).equals(BYTES)).toBe(true);
   });
 
   test("gives up with HTTP_CUT_SHORT where it breaks off again and again", async () => {
-    const server = await serve(cutAfter(BYTES, 1_000));
+    const breaking = breakEvery(BYTES, 1_000);
+    const server = await serve(breaking.handler);
     const response = await client().get(`${server.url}file`);
-    await expect(bytesOf(response.body)).rejects.toMatchObject({
+    await expect(bytesOf(response.body, breaking)).rejects.toMatchObject({
       code: "HTTP_CUT_SHORT",
       class: "unavailable",
     });
@@ -93,11 +108,10 @@ describe("get", () => {
   });
 
   test("never joins two versions of a file", async () => {
-    const server = await serve(
-      inTurn(tagged('"one"', cutAfter(BYTES, 1_000)), tagged('"two"', answerWith(BYTES))),
-    );
+    const breaking = breakEvery(BYTES, 1_000);
+    const server = await serve(inTurn(tagged('"one"', breaking.handler), tagged('"two"', answerWith(BYTES))));
     const response = await client().get(`${server.url}file`);
-    await expect(bytesOf(response.body)).rejects.toMatchObject({ code: "HTTP_CUT_SHORT" });
+    await expect(bytesOf(response.body, breaking)).rejects.toMatchObject({ code: "HTTP_CUT_SHORT" });
   });
 
   test.each([502, 503, 504])("tries again after %i and says so", async (status) => {

@@ -47,15 +47,30 @@ export function answerWith(bytes: Uint8Array): Handler {
   };
 }
 
-/** Promises the whole and breaks off after `count` bytes. */
-export function cutAfter(bytes: Uint8Array, count: number): Handler {
-  return (request, response) => {
-    const start = startOf(request);
-    response.writeHead(start === 0 ? 200 : 206, {
-      "content-length": bytes.length - start,
-      ...(start === 0 ? {} : { "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` }),
-    });
-    response.write(bytes.subarray(start, start + count), () => setImmediate(() => response.destroy()));
+export type Breaking = {
+  readonly handler: Handler;
+  /** To be told how many bytes have arrived: the connection breaks once all that were sent have. */
+  readonly arrived: (count: number) => void;
+};
+
+/** Promises the whole, sends `count` bytes of it at a time and breaks off. */
+export function breakEvery(bytes: Uint8Array, count: number): Breaking {
+  let end = 0;
+  let open: ServerResponse | undefined;
+  return {
+    handler: (request, response) => {
+      const start = startOf(request);
+      end = start + count;
+      open = response;
+      response.writeHead(start === 0 ? 200 : 206, {
+        "content-length": bytes.length - start,
+        ...(start === 0 ? {} : { "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` }),
+      });
+      response.write(bytes.subarray(start, end));
+    },
+    arrived: (received) => {
+      if (received >= end) open?.destroy();
+    },
   };
 }
 
