@@ -2,11 +2,12 @@
  * Downloads under way lie in the store as partial/fetch-<hex>.<owner>.<n>. The owner is a process by its id and start time, so that
  * another run can take over what a dead one left and never what a living one writes; a rename settles who gets it.
  */
-import { open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hexOf, type Digest } from "../digest.ts";
 import { isErrno } from "../errors.ts";
 import { compareCodeUnits } from "../order.ts";
+import { isAlive, ownOwner } from "./owner.ts";
 import type { Store } from "./store.ts";
 
 export type ClaimedPartial = {
@@ -19,8 +20,7 @@ export type ClaimedPartial = {
 const FREE = "free";
 
 export async function claimPartial(store: Store, digest: Digest): Promise<ClaimedPartial> {
-  const owner = (await startOf(process.pid)) ?? "0";
-  const path = await reserve(store, digest, `${process.pid}-${owner}`);
+  const path = await reserve(store, digest, await ownOwner());
   for (const left of await abandoned(store, digest)) {
     if (await moved(left, path)) break;
   }
@@ -59,22 +59,6 @@ async function abandoned(store: Store, digest: Digest): Promise<readonly string[
     if (owner === FREE || !(await isAlive(owner))) paths.push(join(folderOf(store), name));
   }
   return paths;
-}
-
-async function isAlive(owner: string): Promise<boolean> {
-  const [pid, start] = owner.split("-");
-  return start !== undefined && (await startOf(Number(pid))) === start;
-}
-
-/** Field 22 of proc_pid_stat(5); the fields are counted from behind the program's name, which may hold anything. */
-async function startOf(pid: number): Promise<string | undefined> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "ESRCH")) return undefined;
-    throw error;
-  }
 }
 
 async function moved(from: string, to: string): Promise<boolean> {

@@ -5,9 +5,9 @@
 import { mkdir, open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, messageOf } from "../../../shared/errors.ts";
+import { execStream } from "../../../shared/exec-stream.ts";
 import { exec } from "../../../shared/exec.ts";
 import { parseRelativePath, type RelativePath } from "../../../shared/relative-path.ts";
-import { execStream } from "./exec-stream.ts";
 import { createBatchReader, type BatchObject } from "./git-batch.ts";
 import type { SourceFile, SourceFiles, SourcePin } from "./source-files.ts";
 

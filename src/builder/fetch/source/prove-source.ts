@@ -1,7 +1,8 @@
 /** The source's tree, from whichever origin has it, proven by hashing and kept in the store as one canonical tar. */
-import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { AppError, messageOf } from "../../../shared/errors.ts";
 import type { Reporter } from "../../../shared/reporter.ts";
+import { withScratch } from "../../../shared/store/scratch.ts";
 import type { Store, StoredBlob } from "../../../shared/store/store.ts";
 import type { LockedOrigin, LockedSource } from "../../lock/lock.ts";
 import { cloneSource } from "./clone.ts";
@@ -47,13 +48,9 @@ export async function proveSource(source: SourceClaim, deps: ProveDeps): Promise
 }
 
 async function proveOrigin(origin: LockedOrigin, pin: SourcePin, deps: ProveDeps): Promise<StoredBlob> {
-  const scratch = deps.store.partialPath(`source-${pin.tree}`);
-  await rm(scratch, { recursive: true, force: true });
-  try {
-    return await proveFiles(await readOrigin({ origin, pin, scratch }, deps), pin, deps.store);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  return await withScratch(deps.store, "source", async (scratch) =>
+    proveFiles(await readOrigin({ origin, pin, scratch }, deps), pin, deps.store),
+  );
 }
 
 type Reading = { readonly origin: LockedOrigin; readonly pin: SourcePin; readonly scratch: string };
@@ -68,7 +65,11 @@ async function readOrigin({ origin, pin, scratch }: Reading, deps: ProveDeps): P
     );
   }
   const archive = deps.store.read(origin.file.sha256);
-  return await readSdist(archive, { ...origin, name: nameOf(origin), commit: pin.commit }, scratch);
+  return await readSdist(
+    archive,
+    { ...origin, name: nameOf(origin), commit: pin.commit },
+    join(scratch, "unpacked"),
+  );
 }
 
 function nameOf(origin: LockedOrigin): string {

@@ -1,6 +1,6 @@
 import { execa, ExecaError } from "execa";
-import { AppError } from "../../../shared/errors.ts";
-import type { ExecOptions } from "../../../shared/exec.ts";
+import { AppError } from "./errors.ts";
+import type { ExecOptions } from "./exec.ts";
 
 /** Runs a program and yields what it writes to stdout. Throws like exec, after the last chunk. */
 export async function* execStream(
