@@ -6,6 +6,7 @@
  *   derived/<kind>/<hex>   JSON: what was made from the inputs with this digest
  *   partial/               downloads and writes under way
  */
+import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
@@ -43,11 +44,11 @@ export async function openStore(root: string): Promise<Store> {
   const partial = join(root, "partial");
   await mkdir(partial, { recursive: true });
   await mkdir(join(root, "sha256"), { recursive: true });
-  let serial = 0;
   const pathOf = (digest: Digest) => join(root, "sha256", hexOf(digest).slice(0, 2), hexOf(digest));
   const derivedPath = (kind: string, key: Digest) => join(root, "derived", kind, hexOf(key));
   const partialPath = (name: string) => join(partial, `${name}.${process.pid}`);
-  const temporary = () => partialPath(`write-${(serial += 1)}`);
+  // Several stores of one root may be open in one process: a counter would make them meet.
+  const temporary = () => partialPath(`write-${randomUUID()}`);
 
   const adopt = async (from: string, digest: Digest): Promise<void> => {
     await mkdir(join(root, "sha256", hexOf(digest).slice(0, 2)), { recursive: true });
