@@ -29,8 +29,12 @@ gate oxlint .
 gate tsc -p .
 gate knip
 
+# One folder for all that tests leave behind, world-readable because some of them change their user.
+TMPDIR=$(mktemp -d)
+export TMPDIR
+chmod 755 "$TMPDIR"
+trap 'rm -rf "$TMPDIR"' EXIT
 REPORTS=$(mktemp -d)
-trap 'rm -rf "$REPORTS"' EXIT
 for project in $projects; do
     echo "== vitest --project $project"
     # The summary judges: a project without a report, or with a failed or skipped test, fails the run.

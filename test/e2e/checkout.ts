@@ -1,0 +1,88 @@
+/** Copies of this checkout in other folders, and cloister run in them as a stranger would. */
+import { chmod, mkdir, mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import { exec } from "../../src/shared/exec.ts";
+
+export const REPOSITORY = join(import.meta.dirname, "../..");
+
+/** A folder that every user can enter. */
+export async function openFolder(prefix: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), prefix));
+  await chmod(folder, 0o755);
+  return folder;
+}
+
+/** What git tracks, as it lies here, and the packages of npm ci as hard links: no second installation, no second copy. */
+export async function copyCheckout(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const { stdout } = await exec("git", [
+    "-C",
+    REPOSITORY,
+    "-c",
+    `safe.directory=${REPOSITORY}`,
+    "ls-files",
+    "-z",
+  ]);
+  const files = stdout.split("\0").filter((name) => name !== "");
+  for (const name of new Set(files.map((file) => dirname(file))))
+    await mkdir(join(folder, name), { recursive: true });
+  await exec("cp", ["--parents", "--preserve=mode", "-t", folder, ...files], { cwd: REPOSITORY });
+  await linkTree(join(REPOSITORY, "node_modules"), join(folder, "node_modules"));
+  await exec("touch", [join(folder, "node_modules/.package-lock.json")]);
+  return folder;
+}
+
+/** Hard links where both lie on one file system, else a copy. */
+export async function linkTree(from: string, to: string): Promise<void> {
+  const linked = await exec("cp", ["-al", from, to], { accept: [1], timeoutMs: 600_000 });
+  if (linked.exitCode !== 0) await exec("cp", ["-a", from, to], { timeoutMs: 600_000 });
+}
+
+export type CloisterOptions = {
+  readonly checkout?: string;
+  /** The program that reads the TypeScript; the launcher's choice where it is not given. */
+  readonly node?: string;
+  readonly uid?: number;
+  readonly umask?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly timeoutMs?: number;
+};
+
+export type CloisterResult = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
+
+/** Runs cloister to its end, whatever that is. */
+export async function cloister(
+  args: readonly string[],
+  options: CloisterOptions = {},
+): Promise<CloisterResult> {
+  const checkout = options.checkout ?? REPOSITORY;
+  const program =
+    options.node === undefined ? [join(checkout, "cloister")] : [options.node, join(checkout, "src/cli.ts")];
+  const script = 'umask "$0"; exec "$@"';
+  const result = await execa("/bin/sh", ["-c", script, options.umask ?? "022", ...program, ...args], {
+    extendEnv: options.uid === undefined,
+    reject: false,
+    stdin: "ignore",
+    timeout: options.timeoutMs ?? 3_000_000,
+    maxBuffer: 64 << 20,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
+    env: { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", ...options.env },
+  });
+  return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
+}
+
+/** The same, and every exit code but 0 is an error with what was said. */
+export async function cloisterDone(
+  args: readonly string[],
+  options: CloisterOptions = {},
+): Promise<CloisterResult> {
+  const result = await cloister(args, options);
+  if (result.exitCode === 0) return result;
+  throw new Error(
+    `cloister ${args.join(" ")} ended with ${result.exitCode}:\n${result.stderr.slice(-4_000)}`,
+  );
+}
