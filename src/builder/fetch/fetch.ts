@@ -5,9 +5,7 @@ import type { Http } from "../../shared/http.ts";
 import { forEachBounded } from "../../shared/pool.ts";
 import type { Reporter } from "../../shared/reporter.ts";
 import type { Store, StoredBlob } from "../../shared/store/store.ts";
-import type { Lock } from "../lock/lock.ts";
-import type { Mirrors } from "../lock/mirrors.ts";
-import { addressOf } from "../lock/registry/address.ts";
+import type { Lock, LockedFile } from "../lock/lock.ts";
 import { wantedInputs, type WantedFile, type WantedSource } from "./inputs.ts";
 import { openProgress, type Progress } from "./progress.ts";
 import { proveSource } from "./source/prove-source.ts";
@@ -16,7 +14,8 @@ import { inputsVanished } from "./vanished.ts";
 export type FetchDeps = {
   readonly store: Store;
   readonly http: Http;
-  readonly mirrors: Mirrors;
+  /** Where a file lies on this machine's mirrors; HTTP_NOT_FOUND for one that an index no longer lists. */
+  readonly addressOf: (file: LockedFile) => Promise<string>;
   readonly reporter: Reporter;
   /** For git, where a source comes from a clone: its own settings and the proxies. */
   readonly env: NodeJS.ProcessEnv;
@@ -34,7 +33,7 @@ export type Fetched = {
 
 /**
  * Throws AppError INPUT_VANISHED (unavailable) for all packages and files that the mirrors no longer have, once the others are there; SIZE_MISMATCH
- * and DIGEST_MISMATCH (integrity) at once; MIRROR_UNKNOWN (preflight); what proveSource, `Http` and the store throw.
+ * and DIGEST_MISMATCH (integrity) at once; what addressOf, proveSource, `Http` and the store throw.
  */
 export async function fetchInputs(locks: readonly Lock[], deps: FetchDeps): Promise<Fetched> {
   const { files, sources } = wantedInputs(locks);
@@ -89,7 +88,7 @@ async function fetchFile({ file, label }: WantedFile, progress: Progress, deps: 
   deps.signal?.throwIfAborted();
   const expected: StoredBlob = { digest: file.sha256, sizeBytes: file.sizeBytes };
   const onProgress = (receivedBytes: number) => progress.update(file.sha256, { receivedBytes, label });
-  await download({ url: await addressOf(file, deps), expected, onProgress }, deps);
+  await download({ url: await deps.addressOf(file), expected, onProgress }, deps);
 }
 
 /** Origins stand in for one another: one that is not to be had is left to the next, which proveSource tries. */

@@ -6,6 +6,7 @@ import { fetchInputs, type FetchDeps } from "../../../src/builder/fetch/fetch.ts
 import { takeFromFolder } from "../../../src/builder/fetch/from-folder.ts";
 import type { Lock, LockedFile } from "../../../src/builder/lock/lock.ts";
 import { readMirrors } from "../../../src/builder/lock/mirrors.ts";
+import { addressOf } from "../../../src/builder/lock/registry/address.ts";
 import { digestOf } from "../../../src/shared/digest.ts";
 import { openHttp, type Http } from "../../../src/shared/http.ts";
 import { parseRelativePath } from "../../../src/shared/relative-path.ts";
@@ -38,11 +39,8 @@ beforeEach(async () => {
   });
   store = await openStore(await mkdtemp(join(tmpdir(), "fetch-")));
   http = openHttp({ env: {}, retryDelaysMs: [] });
-  const mirrors = readMirrors(
-    [`debian=${server.url}debian`, `pypi=${server.url}simple`, `npm=${server.url}npm`],
-    { env: {}, cwd: "/" },
-  );
-  deps = { store, http, mirrors, reporter: silentReporter, env: {}, jobs: 3 };
+  const mirrors = [`debian=${server.url}debian`, `pypi=${server.url}simple`, `npm=${server.url}npm`];
+  deps = { store, http, addressOf: fromMirrors(mirrors), reporter: silentReporter, env: {}, jobs: 3 };
 });
 
 afterEach(async () => {
@@ -50,6 +48,15 @@ afterEach(async () => {
   await server.close();
   await rm(store.root, { recursive: true });
 });
+
+function fromMirrors(flags: readonly string[]): FetchDeps["addressOf"] {
+  const mirrors = readMirrors(flags, { env: { PATH: "/nowhere" }, cwd: "/" });
+  return (file) => addressOf(file, { mirrors, http });
+}
+
+function lookUpNothing(): Promise<string> {
+  return Promise.reject(new Error("A mirror was looked up"));
+}
 
 async function inStore(): Promise<number> {
   const shelves = await readdir(join(store.root, "sha256"));
@@ -62,8 +69,7 @@ describe("fetchInputs", () => {
     const sizeBytes = PACKAGES.reduce((sum, one) => sum + one.sizeBytes, 0);
     expect(await fetchInputs([LOCK], deps)).toEqual({ downloaded: 4, alreadyThere: 0, sizeBytes });
     const asked = server.requests.length;
-    const mirrors = { urlOf: () => Promise.reject(new Error("A mirror was looked up")) };
-    expect(await fetchInputs([LOCK], { ...deps, mirrors })).toEqual({
+    expect(await fetchInputs([LOCK], { ...deps, addressOf: lookUpNothing })).toEqual({
       downloaded: 0,
       alreadyThere: 4,
       sizeBytes: 0,
@@ -134,8 +140,7 @@ describe("fetchInputs", () => {
   });
 
   test("says MIRROR_UNKNOWN where the machine's settings name none", async () => {
-    const mirrors = readMirrors([], { env: { PATH: "/nowhere" }, cwd: "/" });
-    await expect(fetchInputs([LOCK], { ...deps, mirrors })).rejects.toMatchObject({
+    await expect(fetchInputs([LOCK], { ...deps, addressOf: fromMirrors([]) })).rejects.toMatchObject({
       code: "MIRROR_UNKNOWN",
       exitCode: 5,
     });
