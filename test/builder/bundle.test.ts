@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { bundleCli } from "../../src/builder/bundle.ts";
 import { exec } from "../../src/shared/exec.ts";
 import { VERSION } from "../../src/shared/version.ts";
-import { temporaryFolder } from "./small-image.ts";
+import { temporaryFolder } from "./temporary.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 const NEWER_NODE = join(REPOSITORY, "node_modules/node-newer/bin/node");

@@ -1,11 +1,9 @@
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** Small images of trees made up on the spot; nothing in here needs vitest, so that a child process can make them too. */
 import type { Tree, TreeNode } from "../../src/builder/assemble/tree.ts";
 import { buildImage, type BuiltImage } from "../../src/builder/image/build-image.ts";
 import { byKey } from "../../src/shared/order.ts";
 import { parseRelativePath } from "../../src/shared/relative-path.ts";
-import { openStore, type Store } from "../../src/shared/store/store.ts";
+import type { Store } from "../../src/shared/store/store.ts";
 
 export const EPOCH = 1_760_000_000;
 
@@ -18,14 +16,6 @@ export const CONFIG = {
   labels: { "org.opencontainers.image.title": "small" },
   stopSignal: "SIGTERM",
 };
-
-export async function temporaryFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), "cloister-test-"));
-}
-
-export async function temporaryStore(): Promise<Store> {
-  return openStore(join(await temporaryFolder(), "store"));
-}
 
 type Entry =
   | string

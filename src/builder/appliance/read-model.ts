@@ -4,8 +4,20 @@ import { readGguf } from "../../shared/gguf/read.ts";
 import { FORMAT } from "../format.ts";
 import type { ModelFile } from "./model-file.ts";
 
-/** Throws what readGguf throws: MODEL_MISSING (unavailable), GGUF_MALFORMED (integrity). */
-export async function readModel(hostPath: string, signal?: AbortSignal): Promise<ModelFile> {
+/** Each model once, however often its file is named. Throws MODEL_MISSING (unavailable) and GGUF_MALFORMED (integrity). */
+export async function readModels(
+  hostPaths: readonly string[],
+  signal?: AbortSignal,
+): Promise<readonly ModelFile[]> {
+  const models = new Map<string, ModelFile>();
+  for (const hostPath of hostPaths) {
+    const model = await readModel(hostPath, signal);
+    models.set(model.digest, model);
+  }
+  return [...models.values()];
+}
+
+async function readModel(hostPath: string, signal: AbortSignal | undefined): Promise<ModelFile> {
   const header = await readGguf(hostPath);
   const hasher = createHasher();
   const chunks: AsyncIterable<Uint8Array> = createReadStream(hostPath, { highWaterMark: 1 << 20 });

@@ -1,3 +1,5 @@
+import { AppError } from "../../shared/errors.ts";
+import { compileSchema, describeSchemaErrors } from "../../shared/schema.ts";
 import { writeBom, type Bom, type Component } from "./bom.ts";
 import { declared, ownComponent } from "./components.ts";
 import { purl } from "./purl.ts";
@@ -8,6 +10,31 @@ export type NpmLock = {
     Record<string, { readonly version?: string; readonly integrity?: string; readonly license?: string }>
   >;
 };
+
+const TEXT = { type: "string" };
+const validate = compileSchema<NpmLock>({
+  type: "object",
+  required: ["packages"],
+  properties: {
+    packages: {
+      type: "object",
+      additionalProperties: {
+        type: "object",
+        properties: { version: TEXT, integrity: TEXT, license: TEXT },
+      },
+    },
+  },
+});
+
+/** Throws AppError NPM_LOCK_INVALID (usage). */
+export function parseNpmLock(text: string): NpmLock {
+  const value: unknown = JSON.parse(text);
+  if (validate(value)) return value;
+  throw new AppError(
+    { class: "usage", code: "NPM_LOCK_INVALID" },
+    `Cannot read package-lock.json: ${describeSchemaErrors(validate.errors)}`,
+  );
+}
 
 /** SBOM/cloister.cdx.json: the npm packages of which code ended in bin/cloister.mjs, by their folder below the repository. */
 export function programBom(npmLock: NpmLock, folders: readonly string[], epoch: number): Bom {

@@ -9,7 +9,8 @@ import { digestOf } from "../../../src/shared/digest.ts";
 import { silentReporter as reporter } from "../../../src/shared/reporter.ts";
 import { createTarIndexer } from "../../../src/shared/tar/index-tar.ts";
 import { guardDeterminism } from "../guard.ts";
-import { EPOCH, smallImage, temporaryFolder, temporaryStore } from "../small-image.ts";
+import { EPOCH, smallImage } from "../small-image.ts";
+import { temporaryFolder, temporaryStore } from "../temporary.ts";
 import { smallModel, smallPlan } from "./small-appliance.ts";
 
 guardDeterminism();

@@ -6,7 +6,8 @@ import type { AppliancePlan } from "../../../src/builder/appliance/plan.ts";
 import { writeAppliance } from "../../../src/builder/appliance/write.ts";
 import { exec } from "../../../src/shared/exec.ts";
 import { silentReporter as reporter } from "../../../src/shared/reporter.ts";
-import { EPOCH, temporaryFolder, temporaryStore } from "../small-image.ts";
+import { EPOCH } from "../small-image.ts";
+import { temporaryFolder, temporaryStore } from "../temporary.ts";
 import { smallPlan } from "./small-appliance.ts";
 
 describe("an appliance", () => {

@@ -2,11 +2,11 @@ import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { folderMembers } from "../../../src/builder/appliance/folder-members.ts";
-import { readModel } from "../../../src/builder/appliance/read-model.ts";
+import { readModels } from "../../../src/builder/appliance/read-model.ts";
 import { digestOf } from "../../../src/shared/digest.ts";
 import { echoModel } from "../../../src/shared/gguf/echo-model.ts";
 import { writeGguf } from "../../../src/shared/gguf/write.ts";
-import { temporaryFolder } from "../small-image.ts";
+import { temporaryFolder } from "../temporary.ts";
 
 describe("folderMembers", () => {
   test("takes regular files alone, with one mode, and nothing hidden", async () => {
@@ -26,15 +26,26 @@ describe("folderMembers", () => {
   });
 });
 
-describe("readModel", () => {
+describe("readModels", () => {
   const bytes = Buffer.concat([...writeGguf(echoModel())]);
 
   test("names a model by its bytes and header, not by what the file is called", async () => {
     const paths = [join(await temporaryFolder(), "one.gguf"), join(await temporaryFolder(), "two.gguf")];
     for (const path of paths) await writeFile(path, bytes);
-    const [one, two] = await Promise.all(paths.map((path) => readModel(path)));
+    const [one] = await readModels([paths[0] ?? ""]);
+    const [two] = await readModels([paths[1] ?? ""]);
     expect(one).toMatchObject({ digest: digestOf(bytes), sizeBytes: bytes.length, architecture: "llama" });
     expect(two?.card).toEqual(one?.card);
+  });
+
+  test("takes one model that is named twice once", async () => {
+    const paths = [join(await temporaryFolder(), "one.gguf"), join(await temporaryFolder(), "two.gguf")];
+    for (const path of paths) await writeFile(path, bytes);
+    expect(await readModels(paths)).toHaveLength(1);
+  });
+
+  test("says that a model is missing", async () => {
+    await expect(readModels(["/nonexistent/model.gguf"])).rejects.toMatchObject({ code: "MODEL_MISSING" });
   });
 
   test.each([
@@ -44,6 +55,6 @@ describe("readModel", () => {
   ])("refuses a file that is %s", async (_, content) => {
     const path = join(await temporaryFolder(), "model.gguf");
     await writeFile(path, content);
-    await expect(readModel(path)).rejects.toMatchObject({ code: "GGUF_MALFORMED", class: "integrity" });
+    await expect(readModels([path])).rejects.toMatchObject({ code: "GGUF_MALFORMED", class: "integrity" });
   });
 });

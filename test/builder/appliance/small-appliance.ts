@@ -5,7 +5,8 @@ import type { ModelFile } from "../../../src/builder/appliance/model-file.ts";
 import { planAppliance, type AppliancePlan } from "../../../src/builder/appliance/plan.ts";
 import { digestOf } from "../../../src/shared/digest.ts";
 import type { Store } from "../../../src/shared/store/store.ts";
-import { EPOCH, smallImage, temporaryFolder } from "../small-image.ts";
+import { EPOCH, smallImage } from "../small-image.ts";
+import { temporaryFolder } from "../temporary.ts";
 
 export async function smallModel(): Promise<ModelFile> {
   const hostPath = join(await temporaryFolder(), "model.gguf");

@@ -8,7 +8,8 @@ import type { StoredBlob } from "../../../src/shared/store/store.ts";
 import { createTarIndexer } from "../../../src/shared/tar/index-tar.ts";
 import { writeTar } from "../../../src/shared/tar/write.ts";
 import { TOOLS } from "../evidence/small-locks.ts";
-import { EPOCH, temporaryStore } from "../small-image.ts";
+import { EPOCH } from "../small-image.ts";
+import { temporaryStore } from "../temporary.ts";
 
 async function tarOf(files: Readonly<Record<string, string>>): Promise<Buffer> {
   const common = { kind: "file", mode: 0o755, uid: 0, gid: 0, mtime: EPOCH, linkTarget: "" } as const;

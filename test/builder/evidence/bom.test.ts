@@ -8,7 +8,8 @@ import { programBom } from "../../../src/builder/evidence/program-bom.ts";
 import { canonicalJson, type Json } from "../../../src/shared/canonical-json.ts";
 import { guardDeterminism } from "../guard.ts";
 import { smallModel } from "../appliance/small-appliance.ts";
-import { EPOCH, smallImage, temporaryStore } from "../small-image.ts";
+import { EPOCH, smallImage } from "../small-image.ts";
+import { temporaryStore } from "../temporary.ts";
 import { BASE, COMPILED, NPM_LOCK, TOOLS } from "./small-locks.ts";
 
 guardDeterminism();

@@ -4,7 +4,8 @@ import { writeLayer } from "../../../src/builder/image/layer.ts";
 import { digestOf } from "../../../src/shared/digest.ts";
 import { byKey } from "../../../src/shared/order.ts";
 import { createTarIndexer } from "../../../src/shared/tar/index-tar.ts";
-import { smallImage, smallTree, temporaryStore } from "../small-image.ts";
+import { smallImage, smallTree } from "../small-image.ts";
+import { temporaryStore } from "../temporary.ts";
 
 describe("buildImage", () => {
   test("names layers, config and manifest by the digests of their bytes", async () => {
