@@ -2,9 +2,9 @@
 import { createReadStream } from "node:fs";
 import { open, rm, truncate } from "node:fs/promises";
 import { createHasher, type Hasher } from "./digest.ts";
-import { AppError } from "./errors.ts";
+import { AppError, isErrno } from "./errors.ts";
 import type { Http, HttpResponse } from "./http.ts";
-import { claimPartial, dropAbandoned } from "./store/partial.ts";
+import { claimPartial, dropAbandoned, type ClaimedPartial } from "./store/partial.ts";
 import { diskError, type Store, type StoredBlob } from "./store/store.ts";
 import { showUrl } from "./url.ts";
 
@@ -25,16 +25,29 @@ type Beginning = { readonly hasher: Hasher; sizeBytes: number };
  */
 export async function download(wanted: Download, deps: DownloadDeps): Promise<void> {
   const { store } = deps;
-  const partial = await claimPartial(store, wanted.expected.digest);
+  const { digest } = wanted.expected;
   try {
-    await fill(partial.path, wanted, deps);
-    await store.adopt(partial.path, wanted.expected.digest);
+    await downloadInto(await claimPartial(store, digest), wanted, deps);
+    await dropAbandoned(store, digest);
   } catch (error) {
-    if (isMismatch(error)) await rm(partial.path, { force: true });
-    else await partial.release();
     throw diskError(error, store.root);
   }
-  await dropAbandoned(store, wanted.expected.digest);
+}
+
+async function downloadInto(partial: ClaimedPartial, wanted: Download, deps: DownloadDeps): Promise<void> {
+  try {
+    await fill(partial.path, wanted, deps);
+    await deps.store.adopt(partial.path, wanted.expected.digest);
+  } catch (error) {
+    if (isWorthless(error)) await rm(partial.path, { force: true });
+    else await partial.release();
+    throw error;
+  }
+}
+
+/** What is left of the wrong bytes helps nobody; on a full disk it is in the way. */
+function isWorthless(error: unknown): boolean {
+  return isMismatch(error) || isErrno(error, "ENOSPC") || isErrno(error, "EDQUOT");
 }
 
 /** Throws for a status other than 200 and 206: HTTP_NOT_FOUND where the file is gone, else HTTP_STATUS (unavailable). */
