@@ -9,7 +9,13 @@ const ROOT = join(import.meta.dirname, "..");
 const STAGES = ["recipe", "lock", "fetch", "assemble", "compile", "image", "appliance", "evidence"];
 
 /** A format's types and the parser that proves them: later stages may call these. */
-const FORMAT_MODULES = ["src/builder/format.ts", "src/builder/recipe/recipe.ts", "src/builder/lock/lock.ts"];
+const FORMAT_MODULES = [
+  "src/builder/format.ts",
+  "src/builder/recipe/recipe.ts",
+  "src/builder/lock/lock.ts",
+  "src/builder/lock/debian/control.ts",
+  "src/builder/lock/debian/relations.ts",
+];
 
 type Import = { readonly from: string; readonly to: string; readonly kind: "value" | "type" };
 

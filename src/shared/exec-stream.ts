@@ -1,32 +1,40 @@
+import { Readable } from "node:stream";
 import { execa, ExecaError } from "execa";
 import { AppError } from "./errors.ts";
-import type { ExecOptions } from "./exec.ts";
+import { PLAIN_ENVIRONMENT, type ExecOptions } from "./exec.ts";
+import type { ByteSource } from "./store/store.ts";
+
+const STDERR_TAIL_LENGTH = 2_000;
 
 /** Runs a program and yields what it writes to stdout. Throws like exec, after the last chunk. */
 export async function* execStream(
   file: string,
   args: readonly string[],
-  options: Omit<ExecOptions, "input" | "accept"> & { readonly input: Iterable<Uint8Array> },
+  options: Omit<ExecOptions, "accept" | "input"> & { readonly input?: ByteSource } = {},
 ): AsyncGenerator<Uint8Array> {
   const running = execa(file, args, {
     extendEnv: false,
-    env: options.env ?? {},
+    env: options.env ?? PLAIN_ENVIRONMENT,
     timeout: options.timeoutMs ?? 60_000,
-    encoding: "buffer",
     buffer: { stdout: false },
-    input: Buffer.concat([...options.input]),
+    ...(options.input === undefined ? { stdin: "ignore" as const } : { input: Readable.from(options.input) }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   });
   try {
     for await (const chunk of running.iterable({ binary: true })) yield chunk;
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error;
-    throw new AppError(
-      { class: "engine", code: "EXEC_FAILED" },
-      `Cannot finish "${file}": ${error.message}`,
-      {
-        cause: error,
-      },
-    );
+    throw execError(file, error);
   }
+}
+
+function execError(file: string, error: ExecaError): AppError {
+  const stderr = String(error.stderr ?? "").slice(-STDERR_TAIL_LENGTH);
+  return new AppError(
+    error.code === "ENOENT"
+      ? { class: "preflight", code: "EXEC_MISSING" }
+      : { class: "engine", code: "EXEC_FAILED" },
+    `Cannot finish "${file}": ${error.shortMessage}`,
+    { cause: error, fields: { file, exitCode: error.exitCode ?? -1, stderr } },
+  );
 }
