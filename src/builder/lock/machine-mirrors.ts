@@ -24,12 +24,15 @@ const RELEASES = [
   "unstable",
 ];
 
+/** With release info and without a filter, apt is silent on what it has not downloaded yet. */
+const APT_QUESTION = ["--no-release-info", "--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages"];
+
 /** All of Debian's suites lie side by side on one mirror, all security suites on another (or the same one). */
 export async function aptMirror(
   name: "debian" | "debian-security",
   machine: MachineEnv,
 ): Promise<string | undefined> {
-  const targets = await run(["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)"], machine);
+  const targets = await run(["apt-get", "indextargets", ...APT_QUESTION], machine);
   const uri = chooseAptUri(targets, name);
   return uri?.startsWith("mirror+file:") ? firstOfMirrorList(uri) : uri;
 }

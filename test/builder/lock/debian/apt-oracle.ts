@@ -23,8 +23,8 @@ export type AptOracleOptions = {
 };
 
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/** A suite that this machine has no entry for lies beside the one named here. */
-const BESIDE = "bookworm";
+/** A suite that this machine has no entry for lies beside one of these. */
+const BESIDE = { main: "bookworm", security: "bookworm-security" };
 
 export async function startAptOracle(options: AptOracleOptions): Promise<AptOracle> {
   const root = await mkdtemp(join(tmpdir(), "apt-oracle-"));
@@ -65,10 +65,10 @@ async function mirrorsOfThisMachine(): Promise<ReadonlyMap<string, string>> {
 
 function sourcesOf(suites: readonly string[], mirrors: ReadonlyMap<string, string>): string {
   return suites
-    .map(
-      (suite) =>
-        `deb [signed-by=${KEYRING}] ${mirrors.get(suite) ?? mirrors.get(BESIDE) ?? ""} ${suite} main\n`,
-    )
+    .map((suite) => {
+      const beside = suite.endsWith("-security") ? BESIDE.security : BESIDE.main;
+      return `deb [signed-by=${KEYRING}] ${mirrors.get(suite) ?? mirrors.get(beside) ?? ""} ${suite} main\n`;
+    })
     .join("");
 }
 
