@@ -1,6 +1,5 @@
-import { createReadStream } from "node:fs";
-import { createHasher } from "../../shared/digest.ts";
 import { readGguf } from "../../shared/gguf/read.ts";
+import { hashFile } from "../../shared/hash-file.ts";
 import { FORMAT } from "../format.ts";
 import type { ModelFile } from "./model-file.ts";
 
@@ -19,13 +18,7 @@ export async function readModels(
 
 async function readModel(hostPath: string, signal: AbortSignal | undefined): Promise<ModelFile> {
   const header = await readGguf(hostPath);
-  const hasher = createHasher();
-  const chunks: AsyncIterable<Uint8Array> = createReadStream(hostPath, { highWaterMark: 1 << 20 });
-  for await (const chunk of chunks) {
-    signal?.throwIfAborted();
-    hasher.update(chunk);
-  }
-  const { digest, sizeBytes } = hasher.finish();
+  const { digest, sizeBytes } = await hashFile(hostPath, signal);
   const { name, architecture } = header;
   const card = {
     format: FORMAT,

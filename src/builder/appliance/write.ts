@@ -1,10 +1,10 @@
-import { createReadStream } from "node:fs";
 import { mkdir, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { canonicalJson } from "../../shared/canonical-json.ts";
 import { createHasher, digestOf, type Digest } from "../../shared/digest.ts";
 import { AppError, isErrno } from "../../shared/errors.ts";
 import { writeFileWhole } from "../../shared/file.ts";
+import { hashFile } from "../../shared/hash-file.ts";
 import type { Reporter } from "../../shared/reporter.ts";
 import { asStoredBlob } from "../../shared/store/recall-blob.ts";
 import type { Store, StoredBlob } from "../../shared/store/store.ts";
@@ -71,10 +71,7 @@ async function holds(path: string, expected: StoredBlob): Promise<boolean> {
     if (isErrno(error, "ENOENT")) return false;
     throw error;
   }
-  const hasher = createHasher();
-  const chunks: AsyncIterable<Uint8Array> = createReadStream(path, { highWaterMark: 1 << 20 });
-  for await (const chunk of chunks) hasher.update(chunk);
-  return hasher.finish().digest === expected.digest;
+  return (await hashFile(path)).digest === expected.digest;
 }
 
 async function assertRoom(out: string, sizeBytes: number): Promise<void> {

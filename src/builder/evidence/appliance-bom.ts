@@ -3,23 +3,27 @@ import type { ModelFile } from "../appliance/model-file.ts";
 import { ARCHITECTURE } from "../format.ts";
 import type { BuiltImage } from "../image/build-image.ts";
 import { bomLink, properties, writeBom, type Bom, type Component } from "./bom.ts";
+import type { NamedBom } from "./lock-boms.ts";
 import { ownComponent, sha256 } from "./components.ts";
 import { purl } from "./purl.ts";
 
 export type ApplianceContents = {
-  readonly images: readonly { readonly image: BuiltImage; readonly bom: Bom }[];
+  readonly images: readonly BuiltImage[];
   readonly models: readonly ModelFile[];
-  /** The tools and our own program. */
-  readonly programs: readonly Bom[];
+  /** Of the images and the tools. */
+  readonly boms: readonly NamedBom[];
+  /** Of bin/cloister.mjs. */
+  readonly program: Bom;
 };
 
 /** SBOM/appliance.cdx.json: all of it, with the images' identities and the models that only this build knows. */
 export function applianceBom(contents: ApplianceContents, epoch: number): Bom {
   const subject = ownComponent("cloister-appliance");
-  const containers = contents.images.map(({ image, bom }) => ({ component: container(image, bom), bom }));
-  const programs = contents.programs.map((bom) => ({ component: linked(bom), bom }));
+  const parts = [
+    ...contents.boms.map((named) => ({ component: partComponent(named, contents.images), bom: named.bom })),
+    { component: linked(contents.program), bom: contents.program },
+  ];
   const models = contents.models.map(modelComponent);
-  const parts = [...containers, ...programs];
   const top = [...parts.map((part) => part.component), ...models].map((component) => component["bom-ref"]);
   return writeBom(
     {
@@ -54,6 +58,13 @@ function mergeNeeds(all: readonly Need[]): ReadonlyMap<string, readonly string[]
 
 function refOf(component: Component): string {
   return component["bom-ref"];
+}
+
+function partComponent({ name, kind, bom }: NamedBom, images: readonly BuiltImage[]): Component {
+  if (kind === "tools") return linked(bom);
+  const image = images.find((built) => built.name === name);
+  if (image === undefined) throw new Error(`No image was built for ${name}`);
+  return container(image, bom);
 }
 
 function container(image: BuiltImage, bom: Bom): Component {

@@ -11,7 +11,7 @@ export type Scope = "required" | "excluded";
 /** A binary package; its source package, on which vulnerabilities are filed, stands as its ancestor. */
 export function packageComponent(locked: LockedPackage, scope: Scope): Component {
   const { source } = locked;
-  const qualifiers = { arch: "source", distro: "debian" };
+  const qualifiers = { arch: "source", distro: locked.suite.replace(/-.*$/, "") };
   return {
     type: "library",
     "bom-ref": locked.purl,

@@ -22,10 +22,11 @@ const program = () => programBom(NPM_LOCK, Object.keys(NPM_LOCK.packages), EPOCH
 async function appliance(): Promise<Bom> {
   const built = await smallImage(await temporaryStore());
   const models = [await smallModel()];
-  return applianceBom(
-    { images: [{ image: built, bom: image() }], models, programs: [tools(), program()] },
-    EPOCH,
-  );
+  const boms = [
+    { name: built.name, kind: "image", bom: image() },
+    { name: "tools", kind: "tools", bom: tools() },
+  ] as const;
+  return applianceBom({ images: [built], models, boms, program: program() }, EPOCH);
 }
 
 type Document = {
