@@ -6,7 +6,10 @@ import type { ByteSource } from "./store/store.ts";
 
 const STDERR_TAIL_LENGTH = 2_000;
 
-/** Runs a program and yields what it writes to stdout. Throws like exec, after the last chunk. */
+/**
+ * Runs a program and yields what it writes to stdout. Throws like exec, after the last chunk. Where the reader stops early, the
+ * program is killed and that is no error.
+ */
 export async function* execStream(
   file: string,
   args: readonly string[],
@@ -20,11 +23,21 @@ export async function* execStream(
     ...(options.input === undefined ? { stdin: "ignore" as const } : { input: Readable.from(options.input) }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   });
+  let abandoned = false;
   try {
-    for await (const chunk of running.iterable({ binary: true })) yield chunk;
+    for await (const chunk of running.iterable({ binary: true })) {
+      abandoned = true;
+      try {
+        yield chunk;
+        abandoned = false;
+      } finally {
+        // A reader that stops reading would otherwise wait for a program that may never end.
+        if (abandoned) running.kill("SIGKILL");
+      }
+    }
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error;
-    throw execError(file, error);
+    if (!abandoned) throw execError(file, error);
   }
 }
 
