@@ -1,0 +1,163 @@
+/** Whether images/ holds what appliance.json promises: names, manifests, configs and layers, one against the other. */
+import type { ValidateFunction } from "ajv/dist/2020.js";
+import type { ApplianceImage, ApplianceManifest } from "../shared/appliance/manifest.ts";
+import { hexOf, type Digest } from "../shared/digest.ts";
+import { compileSchema } from "../shared/schema.ts";
+import { readText, type Appliance } from "./open-appliance.ts";
+
+type OciManifest = {
+  readonly config: { readonly digest: Digest };
+  readonly layers: readonly { readonly digest: Digest }[];
+};
+type OciConfig = { readonly rootfs: { readonly diff_ids: readonly Digest[] } };
+type OciIndex = {
+  readonly manifests: readonly {
+    readonly digest: Digest;
+    readonly annotations?: Readonly<Record<string, string>>;
+  }[];
+};
+type DockerManifest = readonly {
+  readonly Config: string;
+  readonly RepoTags: readonly string[];
+  readonly Layers: readonly string[];
+}[];
+
+const digest = { type: "string", pattern: "^sha256:[0-9a-f]{64}$" };
+const strings = { type: "array", items: { type: "string" } };
+const withDigest = { type: "object", required: ["digest"], properties: { digest } };
+
+const isManifest = compileSchema<OciManifest>({
+  type: "object",
+  required: ["config", "layers"],
+  properties: { config: withDigest, layers: { type: "array", items: withDigest } },
+});
+const isConfig = compileSchema<OciConfig>({
+  type: "object",
+  required: ["rootfs"],
+  properties: {
+    rootfs: {
+      type: "object",
+      required: ["diff_ids"],
+      properties: { diff_ids: { type: "array", items: digest } },
+    },
+  },
+});
+const isIndex = compileSchema<OciIndex>({
+  type: "object",
+  required: ["manifests"],
+  properties: {
+    manifests: {
+      type: "array",
+      items: {
+        ...withDigest,
+        properties: { digest, annotations: { type: "object", additionalProperties: { type: "string" } } },
+      },
+    },
+  },
+});
+const isDockerManifest = compileSchema<DockerManifest>({
+  type: "array",
+  items: {
+    type: "object",
+    required: ["Config", "RepoTags", "Layers"],
+    properties: { Config: { type: "string" }, RepoTags: strings, Layers: strings },
+  },
+});
+
+/** Sentences about what does not agree; none where all does. The bytes themselves are the sums' affair. */
+export async function layoutFaults(
+  appliance: Appliance,
+  manifest: ApplianceManifest,
+): Promise<readonly string[]> {
+  const faults: string[] = [];
+  const index = await readAs(appliance, "images/index.json", isIndex);
+  const docker = await readAs(appliance, "images/manifest.json", isDockerManifest);
+  if (index === undefined) faults.push('"images/index.json" is no OCI index');
+  if (docker === undefined) faults.push('"images/manifest.json" is not what docker load reads');
+  if (index !== undefined && index.manifests.length !== manifest.images.length)
+    faults.push(
+      `"images/index.json" names ${index.manifests.length} images, expected ${manifest.images.length}`,
+    );
+  if (docker !== undefined && docker.length !== manifest.images.length)
+    faults.push(`"images/manifest.json" names ${docker.length} images, expected ${manifest.images.length}`);
+  for (const image of manifest.images) {
+    faults.push(...(await imageFaults(appliance, image)));
+    const indexed = index?.manifests.find(
+      ({ annotations }) => annotations?.["io.containerd.image.name"] === image.reference,
+    );
+    if (indexed?.digest !== image.manifestDigest)
+      faults.push(
+        `"images/index.json" gives ${image.reference} ${indexed?.digest ?? "no digest"}, expected ${image.manifestDigest}`,
+      );
+    if (!docker?.some((entry) => isDockerEntry(entry, image)))
+      faults.push(
+        `"images/manifest.json" does not give ${image.reference} the config and layers of appliance.json`,
+      );
+    if (appliance.file(image.files) === undefined) faults.push(`"${image.files}" is missing`);
+  }
+  for (const model of manifest.models) {
+    const sizeBytes = appliance.file(model.path)?.sizeBytes;
+    if (sizeBytes !== model.sizeBytes)
+      faults.push(`"${model.path}" has ${sizeBytes ?? "no"} bytes, expected ${model.sizeBytes}`);
+  }
+  return faults;
+}
+
+async function imageFaults(appliance: Appliance, image: ApplianceImage): Promise<readonly string[]> {
+  const faults: string[] = [];
+  const expect = (what: string, received: readonly string[], expected: readonly string[]): void => {
+    if (received.join() !== expected.join())
+      faults.push(
+        `${image.name}: ${what} ${received.join(", ") || "nothing"}, expected ${expected.join(", ")}`,
+      );
+  };
+  const manifest = await readAs(appliance, blobPath(image.manifestDigest), isManifest);
+  if (manifest === undefined)
+    return [`${image.name}: its manifest ${image.manifestDigest} is missing or malformed`];
+  expect("the manifest's config is", [manifest.config.digest], [image.configDigest]);
+  expect(
+    "the manifest's layers are",
+    manifest.layers.map((layer) => layer.digest),
+    image.diffIds,
+  );
+  const config = await readAs(appliance, blobPath(image.configDigest), isConfig);
+  if (config === undefined)
+    return [...faults, `${image.name}: its config ${image.configDigest} is missing or malformed`];
+  expect("the config's layers are", config.rootfs.diff_ids, image.diffIds);
+  for (const layer of image.diffIds)
+    if (appliance.file(blobPath(layer)) === undefined)
+      faults.push(`${image.name}: its layer ${layer} is missing`);
+  return faults;
+}
+
+function isDockerEntry(entry: DockerManifest[number], image: ApplianceImage): boolean {
+  return (
+    entry.RepoTags.join() === image.reference &&
+    entry.Config === inLayout(image.configDigest) &&
+    entry.Layers.join() === image.diffIds.map(inLayout).join()
+  );
+}
+
+/** docker load's paths start below images/. */
+function inLayout(blob: Digest): string {
+  return blobPath(blob).slice("images/".length);
+}
+
+export function blobPath(blob: Digest): string {
+  return `images/blobs/sha256/${hexOf(blob)}`;
+}
+
+async function readAs<T>(
+  appliance: Appliance,
+  path: string,
+  validate: ValidateFunction<T>,
+): Promise<T | undefined> {
+  if (appliance.file(path) === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(await readText(appliance, path));
+    return validate(value) ? value : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
