@@ -1,5 +1,5 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AppError } from "../../shared/errors.ts";
 import { execStream } from "../../shared/exec-stream.ts";
 import type { Reporter } from "../../shared/reporter.ts";
@@ -24,7 +24,7 @@ export type SandboxJob = {
 
 const TIME_LIMIT_MS = 6 * 3_600_000;
 
-/** Throws AppError COMPILE_FAILED (engine), or the signal's reason; every process of the sandbox is gone by then. */
+/** Throws AppError COMPILE_FAILED (engine), DISK_FULL (preflight), or the signal's reason; every process of the sandbox is gone by then. */
 export async function runInSandbox(
   job: SandboxJob,
   deps: { readonly reporter: Reporter; readonly signal?: AbortSignal },
@@ -75,9 +75,21 @@ async function layOut({ folders, own }: SandboxJob): Promise<void> {
 function compileFailed(cause: AppError, tail: readonly string[], log: string): AppError {
   const stderr = String(cause.fields["stderr"] ?? "").trim();
   const lines = [...tail, ...(stderr === "" ? [] : stderr.split("\n"))];
+  const details = {
+    cause,
+    fields: { log, tail: lines },
+    hint: `The whole output is in "${log}" until the next build`,
+  };
+  if (lines.some((line) => line.includes("No space left on device"))) {
+    return new AppError(
+      { class: "preflight", code: "DISK_FULL" },
+      `Cannot compile below "${dirname(log)}": the disk is full, expected room for the objects`,
+      details,
+    );
+  }
   return new AppError(
     { class: "engine", code: "COMPILE_FAILED" },
     `Cannot compile in the sandbox: the script failed, expected exit code 0; its last lines:\n${lines.join("\n")}`,
-    { cause, hint: `The whole output is in "${log}" until the next build`, fields: { log, tail: lines } },
+    details,
   );
 }

@@ -210,6 +210,15 @@ describe("a compile that does not end well", () => {
     await rm(path);
   });
 
+  test("says that the disk is full where a compiler says so", async () => {
+    const script = `echo "cc1plus: error: closing dependency file: No space left on device"; exit 1\n`;
+    await expect(compileImage(await prepare(bench, script), depsOf(bench))).rejects.toMatchObject({
+      code: "DISK_FULL",
+      exitCode: 5,
+    });
+    for (const name of await partialEntries()) await rm(join(bench.store.root, "partial", name));
+  });
+
   test("refuses at once where bubblewrap is missing, and names the package", async () => {
     const failure = requireSandbox({ PATH: bench.folder });
     await expect(failure).rejects.toMatchObject({ code: "SANDBOX_MISSING", exitCode: 5 });
