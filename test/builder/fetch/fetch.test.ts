@@ -188,6 +188,64 @@ describe("files of npm and of an index of Python packages", () => {
   });
 });
 
+describe("a source", () => {
+  const tar = Buffer.from("the canonical tar");
+  const sdist: LockedFile = {
+    purl: "pkg:pypi/one@1",
+    mirror: "pypi",
+    path: parseRelativePath("one/one-1.tar.gz"),
+    sha256: digestOf("sdist"),
+    sizeBytes: 5,
+  };
+  const lock = lockOf([], {
+    compile: {
+      packages: [],
+      omitted: [],
+      source: {
+        purl: "pkg:github/a/b@0",
+        commit: "0".repeat(40),
+        tree: "1".repeat(40),
+        licence: "MIT",
+        tar: { sha256: digestOf(tar), sizeBytes: tar.length },
+        origins: [
+          {
+            kind: "sdist",
+            file: sdist,
+            folder: parseRelativePath("x"),
+            gitFolder: parseRelativePath(".git"),
+          },
+        ],
+      },
+    },
+  });
+
+  test("that is proven already needs nothing, not even its distribution", async () => {
+    await store.put([tar], { digest: digestOf(tar), sizeBytes: tar.length });
+    expect(await fetchInputs([lock], deps)).toEqual({ downloaded: 0, alreadyThere: 1, sizeBytes: 0 });
+    expect(server.requests).toEqual([]);
+  });
+
+  test("whose only origin has vanished is exit code 11, naming the commit", async () => {
+    const notes: string[] = [];
+    const reporter = { ...silentReporter, note: (text: string) => void notes.push(text) };
+    await expect(fetchInputs([lock], { ...deps, reporter })).rejects.toMatchObject({
+      code: "SOURCE_UNAVAILABLE",
+      exitCode: 11,
+      message: expect.stringContaining("0".repeat(40)),
+    });
+    expect(notes.join()).toContain("simple/one/");
+  });
+
+  test("whose distribution is not the archive that it claims to be is refused with exit code 3", async () => {
+    served.set(
+      "/simple/one/",
+      Buffer.from(`<a href="/f#sha256=${digestOf("sdist").slice(7)}">one-1.tar.gz</a>`),
+    );
+    served.set("/f", Buffer.from("sdist"));
+    await expect(fetchInputs([lock], deps)).rejects.toMatchObject({ exitCode: 3 });
+  });
+});
+
 describe("takeFromFolder", () => {
   test("takes wanted files under any name, in subfolders too, and leaves others", async () => {
     const folder = await mkdtemp(join(tmpdir(), "from-"));
