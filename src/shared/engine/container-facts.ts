@@ -22,6 +22,10 @@ export type ContainerFacts = {
   readonly pidsLimit: number;
   readonly memoryBytes: number;
   readonly dns: readonly string[];
+  /** "name:address", put into /etc/hosts. */
+  readonly extraHosts: readonly string[];
+  /** What the engine does with the output: json-file, local, journald and none keep it on this host. */
+  readonly logDriver: string;
   /** Network mode for host, none and container:…; the names of its networks otherwise. */
   readonly networkMode: string;
   readonly networks: readonly string[];
@@ -59,6 +63,8 @@ export function toFacts(info: ContainerInspectInfo): ContainerFacts {
     pidsLimit: host.PidsLimit ?? 0,
     memoryBytes: host.Memory ?? 0,
     dns: host.Dns ?? [],
+    extraHosts: host.ExtraHosts ?? [],
+    logDriver: host.LogConfig?.Type ?? "",
     networkMode: host.NetworkMode ?? "",
     networks: networks.map(([name]) => name),
     ipAddresses: networks.map(([, network]) => network.IPAddress).filter((address) => address !== ""),

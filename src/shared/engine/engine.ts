@@ -29,6 +29,7 @@ export type EngineNetwork = {
   readonly name: string;
   readonly internal: boolean;
   readonly driver: string;
+  readonly ipv6: boolean;
   /** Names of the containers on it. */
   readonly containers: readonly string[];
   /** The bridge's own addresses, by which a container reaches the host. */
@@ -181,6 +182,7 @@ function toNetwork(info: Docker.NetworkInspectInfo): EngineNetwork {
     name: info.Name,
     internal: info.Internal,
     driver: info.Driver,
+    ipv6: info.EnableIPv6,
     containers: Object.values(info.Containers ?? {})
       .map(({ Name }) => Name)
       .sort(compareCodeUnits),

@@ -87,6 +87,8 @@ function createOptions(spec: RunSpec): Docker.ContainerCreateOptions {
       PidsLimit: PIDS,
       Memory: MEMORY_BYTES,
       RestartPolicy: { Name: "no" },
+      // The daemon's default may send the output away, or keep none to read.
+      LogConfig: { Type: "json-file", Config: {} },
       Binds: (spec.mounts ?? []).map(({ source, target }) => `${source}:${target}:ro`),
       Tmpfs: Object.fromEntries(
         (spec.tmpfs ?? []).map((path) => [path, "rw,noexec,nosuid,nodev,size=16m,mode=1777"]),

@@ -1,0 +1,33 @@
+import type { Json } from "../../shared/canonical-json.ts";
+import type { Check, KnownGap, Verdict } from "../check.ts";
+
+/** One run of the suite. Its JSON form is described by report.schema.json. */
+export type VerifyReport = {
+  readonly format: 1;
+  /** The release that was looked at. */
+  readonly release: string;
+  readonly verdict: Verdict;
+  readonly totals: { readonly pass: number; readonly fail: number; readonly inconclusive: number };
+  readonly checks: readonly Check[];
+  readonly knownGaps: readonly KnownGap[];
+};
+
+export function toReport(
+  release: string,
+  checks: readonly Check[],
+  knownGaps: readonly KnownGap[],
+): VerifyReport {
+  const count = (verdict: Verdict) => checks.filter((check) => check.verdict === verdict).length;
+  const totals = { pass: count("pass"), fail: count("fail"), inconclusive: count("inconclusive") };
+  return { format: 1, release, verdict: verdictOf(totals), totals, checks, knownGaps };
+}
+
+/** A run without a single pass has shown nothing. */
+function verdictOf(totals: VerifyReport["totals"]): Verdict {
+  if (totals.fail > 0) return "fail";
+  return totals.inconclusive > 0 || totals.pass === 0 ? "inconclusive" : "pass";
+}
+
+export function reportData(report: VerifyReport): Json {
+  return report satisfies Json;
+}
