@@ -68,7 +68,7 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
     const { downloaded, alreadyThere, sizeBytes } = fetched;
     return {
       data: { ...fetched, taken, store: store.root },
-      text: `${downloaded} downloaded (${sizeBytes} bytes), ${alreadyThere} already there${taken === 0 ? "" : `, ${taken} of them from a folder`}`,
+      text: `${downloaded} downloaded (${sizeBytes} bytes), ${alreadyThere} already there${taken === 0 ? "" : `, ${taken} taken from a folder`}`,
     };
   } finally {
     await http.close();

@@ -12,11 +12,15 @@ export async function isAlive(owner: string): Promise<boolean> {
   return start !== undefined && (await startOf(Number(pid))) === start;
 }
 
-/** Field 22 of proc_pid_stat(5); the fields are counted from behind the program's name, which may hold anything. */
+/**
+ * Field 22 of proc_pid_stat(5); the fields are counted from behind the program's name, which may hold anything. A process that has
+ * ended and waits for its parent to notice (state Z or X) writes no more, and its parent may never notice.
+ */
 async function startOf(pid: number): Promise<string | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
   } catch (error) {
     if (isErrno(error, "ENOENT") || isErrno(error, "ESRCH")) return undefined;
     throw error;
