@@ -33,7 +33,7 @@ export type SandboxPlan = {
   readonly command: readonly string[];
 };
 
-export type Mount = { readonly from: string; readonly to: string };
+type Mount = { readonly from: string; readonly to: string };
 
 /** Arguments for SANDBOX_PROGRAM. Mount points are made in the root before it turns read-only. */
 export function sandboxArguments(plan: SandboxPlan): readonly string[] {

@@ -22,7 +22,7 @@ const COMMON = { uid: 0, gid: 0, mtime: 1_600_000_000 };
 const COMMIT = "99435f046125e5f5ca0aa9c851fb2f2b851c0bc7";
 export const SOURCE_DATE = 1_700_000_000;
 
-export async function smallRoot(store: Store): Promise<Tree> {
+async function smallRoot(store: Store): Promise<Tree> {
   const files = new Set<string>();
   for (const program of PROGRAMS) {
     const path = `/usr/bin/${program}`;
