@@ -1,0 +1,29 @@
+/** SBOM/ keeps what the locks come to. After a change of a lock or of package-lock.json: vitest run --project unit test/builder/evidence/kept.test.ts -u */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { bundleCli } from "../../../src/builder/bundle.ts";
+import { lockBoms } from "../../../src/builder/evidence/lock-boms.ts";
+import { parseNpmLock, programBom } from "../../../src/builder/evidence/program-bom.ts";
+import { readLock, readRecipes } from "../../../src/builder/lock/read.ts";
+import { readableJson } from "../../../src/shared/canonical-json.ts";
+
+const REPOSITORY = join(import.meta.dirname, "../../..");
+const KEPT = join(REPOSITORY, "SBOM");
+
+async function made(): Promise<ReadonlyMap<string, string>> {
+  const images = join(REPOSITORY, "images");
+  const recipes = await readRecipes(images);
+  const locked = await Promise.all(recipes.map(({ name }) => readLock(images, name)));
+  const npmLock = parseNpmLock(await readFile(join(REPOSITORY, "package-lock.json"), "utf8"));
+  const epoch = Math.max(...locked.map(({ lock }) => lock.epoch));
+  const program = programBom(npmLock, (await bundleCli(REPOSITORY)).packages, epoch);
+  const boms = [...lockBoms(locked), { name: "cloister", bom: program }];
+  return new Map(boms.map(({ name, bom }) => [`${name}.cdx.json`, readableJson(bom.document)]));
+}
+
+test("SBOM/ has just the BOMs that the locks make, byte for byte", async () => {
+  const boms = await made();
+  for (const [name, text] of boms) await expect(text).toMatchFileSnapshot(join(KEPT, name));
+  expect((await readdir(KEPT)).toSorted()).toEqual([...boms.keys()].toSorted());
+});
