@@ -3,7 +3,7 @@ import { parseApplianceManifest, type ApplianceManifest } from "../shared/applia
 import { createHasher, digestOf, type Digest } from "../shared/digest.ts";
 import { AppError } from "../shared/errors.ts";
 import { compareCodeUnits } from "../shared/order.ts";
-import type { RelativePath } from "../shared/relative-path.ts";
+import { parseRelativePath, type RelativePath } from "../shared/relative-path.ts";
 import type { Reporter } from "../shared/reporter.ts";
 import { layoutFaults } from "./layout.ts";
 import { readText, type Appliance } from "./open-appliance.ts";
@@ -20,7 +20,7 @@ export type CheckedAppliance = {
 
 type CheckDeps = { readonly reporter: Reporter; readonly signal: AbortSignal };
 
-export const MANIFEST = "appliance.json";
+const MANIFEST = parseRelativePath("appliance.json");
 
 /** Reads appliance.json and SHA256SUMS and holds them against one another, hashing nothing else. Throws as checkAppliance does. */
 export async function readPromises(appliance: Appliance): Promise<CheckedAppliance> {
@@ -48,6 +48,16 @@ export async function checkAppliance(appliance: Appliance, deps: CheckDeps): Pro
   if (faults.length === 0) faults.push(...(await layoutFaults(appliance, checked.manifest)));
   if (faults.length > 0) throw notIntact(appliance, faults);
   return checked;
+}
+
+/** All that can be known without hashing: missing and extra files, contradictions, and appliance.json's own sum. Throws APPLIANCE_NOT_INTACT. */
+export async function assertPromised(appliance: Appliance, checked: CheckedAppliance): Promise<void> {
+  const faults = [...strangers(appliance, checked)];
+  const expected = checked.sums.get(MANIFEST);
+  if (expected !== undefined && expected !== checked.manifestDigest)
+    faults.push(`"${MANIFEST}" has ${checked.manifestDigest}, expected ${expected}`);
+  if (faults.length === 0) faults.push(...(await layoutFaults(appliance, checked.manifest)));
+  if (faults.length > 0) throw notIntact(appliance, faults);
 }
 
 /** Missing and extra files. */

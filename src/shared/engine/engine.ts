@@ -50,7 +50,11 @@ export type Engine = {
   container(name: string): Promise<ContainerFacts | undefined>;
   /** Names of all containers, running or not, with this label ("key" or "key=value"), sorted. */
   containersLabelled(label: string): Promise<readonly string[]>;
+  /** TERM, then KILL after ten seconds. */
+  stopContainer(name: string): Promise<void>;
   removeContainer(name: string): Promise<void>;
+  /** The last lines of what it wrote, for an error's sentence. */
+  lastLog(name: string): Promise<string>;
   network(name: string): Promise<EngineNetwork | undefined>;
   networksLabelled(label: string): Promise<readonly string[]>;
   createNetwork(spec: {
@@ -65,6 +69,7 @@ export type Engine = {
 
 /** An engine that says nothing for so long is taken for lost. */
 const TIMEOUT_MS = 60_000;
+const STOP_GRACE_S = 10;
 
 /** Connects when first asked. Every call throws ENGINE_ABSENT (preflight), ENGINE_LOST or ENGINE_REFUSED (engine). */
 export async function connectEngine(address: string): Promise<Engine> {
@@ -112,6 +117,17 @@ export async function connectEngine(address: string): Promise<Engine> {
       const all = await ask("list containers", list);
       return all.flatMap(({ Names }) => Names[0]?.replace(/^\//, "") ?? []).sort(compareCodeUnits);
     },
+    stopContainer: async (name) => {
+      const what = `stop container "${name}"`;
+      await find(what, () =>
+        handle.docker.getContainer(name).stop({ t: STOP_GRACE_S }).catch(stoppedAlready),
+      );
+    },
+    lastLog: async (name) => {
+      const options = { stdout: true, stderr: true, tail: 10, follow: false } as const;
+      const log = await find(`read the log of "${name}"`, () => docker.getContainer(name).logs(options));
+      return log === undefined ? "" : textOfLog(log);
+    },
     removeContainer: async (name) => {
       const remove = () => docker.getContainer(name).remove({ force: true, v: true });
       await find(`remove container "${name}"`, remove);
@@ -143,6 +159,21 @@ export async function connectEngine(address: string): Promise<Engine> {
       await find(`remove volume "${name}"`, () => docker.getVolume(name).remove());
     },
   };
+}
+
+function stoppedAlready(error: unknown): void {
+  if (statusOf(error) !== 304) throw error;
+}
+
+/** Without a terminal every piece has a header of eight bytes, its length in the last four. */
+function textOfLog(log: Buffer): string {
+  const pieces: string[] = [];
+  for (let offset = 0; offset + 8 <= log.length;) {
+    const end = offset + 8 + log.readUInt32BE(offset + 4);
+    pieces.push(log.subarray(offset + 8, end).toString("utf8"));
+    offset = end;
+  }
+  return pieces.join("").trim();
 }
 
 async function asked<T>(call: () => Promise<T>, what: string, address: string): Promise<T> {

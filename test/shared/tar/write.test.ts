@@ -80,7 +80,7 @@ describe("writeTar", () => {
     reader.end(await bytesOf(members));
     for await (const entry of reader) {
       const { name, type, mode, uid, gid, linkname, mtime, uname, gname } = entry.header;
-      const content = Buffer.concat(await Array.fromAsync(entry)).toString();
+      const content = Buffer.concat(await Array.fromAsync<Buffer>(entry)).toString();
       seen.push([name, type, mode, uid, gid, linkname ?? "", mtime?.getTime(), uname, gname, content]);
     }
     const kinds = { file: "file", directory: "directory", symlink: "symlink", hardlink: "link" };

@@ -1,0 +1,34 @@
+import { createHasher } from "../shared/digest.ts";
+import { writeFileWhole } from "../shared/file.ts";
+import { safeJoin } from "../shared/relative-path.ts";
+import { notIntact, type CheckedAppliance } from "./check-appliance.ts";
+import type { Appliance, CarriedFile } from "./open-appliance.ts";
+
+/** The image layers go to the engine; everything else stays as files. */
+export function keptFiles(appliance: Appliance): readonly CarriedFile[] {
+  return appliance.entries.filter(({ path }) => !path.startsWith("images/"));
+}
+
+/** Writes them below `folder`, each hashed on its way. Throws APPLIANCE_NOT_INTACT (integrity), DISK_FULL (preflight). */
+export async function extractFiles(
+  appliance: Appliance,
+  checked: CheckedAppliance,
+  to: { readonly folder: string; readonly signal: AbortSignal; onBytes(bytes: number): void },
+): Promise<void> {
+  for (const file of keptFiles(appliance)) {
+    const hasher = createHasher();
+    const content = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const chunk of appliance.read(file.path)) {
+        to.signal.throwIfAborted();
+        hasher.update(chunk);
+        to.onBytes(chunk.length);
+        yield chunk;
+      }
+      const expected = checked.sums.get(file.path);
+      const { digest } = hasher.finish();
+      if (expected !== undefined && digest !== expected)
+        throw notIntact(appliance, [`"${file.path}" has ${digest}, expected ${expected}`]);
+    };
+    await writeFileWhole(safeJoin(to.folder, file.path), content(), file.executable ? 0o755 : 0o644);
+  }
+}

@@ -1,0 +1,55 @@
+/** Takes cloister off this host, and looks afterwards whether it is gone. */
+import { access, rm } from "node:fs/promises";
+import type { Engine } from "../shared/engine/engine.ts";
+import { AppError, isErrno } from "../shared/errors.ts";
+import { projectOf, takeDownProject, type TakenDown } from "./down.ts";
+import { listReleases, withState } from "./state.ts";
+
+/** Images are named for localhost and us: nobody else's start like this. */
+const REFERENCE_PREFIX = "localhost/cloister/";
+/** Changed last: it holds the lock under which all of this happens. */
+const STATE_PARTS = ["current", "releases", "run"];
+
+export type Removed = TakenDown & {
+  readonly images: readonly string[];
+  readonly releases: readonly string[];
+  readonly stateRoot: string;
+};
+
+/** Throws AppError NOT_GONE (half-done) naming what is still there. */
+export async function remove(
+  input: { readonly stateRoot: string; readonly signal: AbortSignal },
+  engine: Engine,
+): Promise<Removed> {
+  const { stateRoot, signal } = input;
+  const removed = await withState(stateRoot, async () => {
+    const releases = (await listReleases(stateRoot)).map(({ id }) => id);
+    const taken = await takeDownProject(engine, signal);
+    const images = await engine.imagesNamed(REFERENCE_PREFIX);
+    for (const reference of images) await engine.removeImage(reference);
+    for (const part of STATE_PARTS) await rm(`${stateRoot}/${part}`, { recursive: true, force: true });
+    return { ...taken, images, releases, stateRoot };
+  });
+  await rm(stateRoot, { recursive: true, force: true });
+  const left = [
+    ...Object.values(await projectOf(engine)).flat(),
+    ...(await engine.imagesNamed(REFERENCE_PREFIX)),
+  ];
+  if (await exists(stateRoot)) left.push(stateRoot);
+  if (left.length === 0) return removed;
+  throw new AppError(
+    { class: "half-done", code: "NOT_GONE" },
+    `Cannot remove everything: ${left.join(", ")} ${left.length === 1 ? "is" : "are"} still there`,
+    { hint: "Run `cloister remove` again", fields: { left } },
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
+  }
+}

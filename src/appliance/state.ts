@@ -1,0 +1,145 @@
+/**
+ * Where an air-gapped host keeps what it was brought:
+ *
+ *   releases/<id>/     everything of one appliance but its image layers, release.json written last
+ *   current            a symbolic link to the release that `up` starts
+ *   run/model/         the model's Unix socket
+ *   busy               who changes this folder now
+ */
+import { mkdir, open, readdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { ValidateFunction } from "ajv/dist/2020.js";
+import type { ApplianceManifest } from "../shared/appliance/manifest.ts";
+import { hexOf, type Digest } from "../shared/digest.ts";
+import { AppError, isErrno } from "../shared/errors.ts";
+import { compareCodeUnits } from "../shared/order.ts";
+import { compileSchema } from "../shared/schema.ts";
+import { isAlive, ownOwner } from "../shared/store/owner.ts";
+
+export type Release = {
+  readonly format: 1;
+  readonly id: string;
+  /** Digest of appliance.json. */
+  readonly manifestDigest: Digest;
+};
+
+const DEFAULT_ROOT = "/var/lib/cloister";
+const RELEASE_FILE = "release.json";
+
+const isRelease: ValidateFunction<Release> = compileSchema<Release>({
+  type: "object",
+  additionalProperties: false,
+  required: ["format", "id", "manifestDigest"],
+  properties: { format: { const: 1 }, id: { type: "string" }, manifestDigest: { type: "string" } },
+});
+
+/** --state, else CLOISTER_STATE, else /var/lib/cloister. */
+export function stateRoot(given: string | undefined, env: NodeJS.ProcessEnv): string {
+  return given ?? env["CLOISTER_STATE"] ?? DEFAULT_ROOT;
+}
+
+/** Two appliances of one version are two releases where a byte of them differs. */
+export function releaseId(manifest: ApplianceManifest, manifestDigest: Digest): string {
+  return `${manifest.version}-${hexOf(manifestDigest).slice(0, 12)}`;
+}
+
+export function releaseFolder(root: string, id: string): string {
+  return join(root, "releases", id);
+}
+
+export function modelRunFolder(root: string): string {
+  return join(root, "run/model");
+}
+
+export function modelSocket(root: string): string {
+  return join(modelRunFolder(root), "llama.sock");
+}
+
+/** undefined where there is no such release, or where loading it never came to its end. */
+export async function readRelease(root: string, id: string): Promise<Release | undefined> {
+  try {
+    const value: unknown = JSON.parse(await readFile(join(releaseFolder(root, id), RELEASE_FILE), "utf8"));
+    return isRelease(value) && value.id === id ? value : undefined;
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR") || error instanceof SyntaxError)
+      return undefined;
+    throw error;
+  }
+}
+
+/** Sorted by id. */
+export async function listReleases(root: string): Promise<readonly Release[]> {
+  const names = await readdir(join(root, "releases")).catch(orNothing);
+  const releases = await Promise.all([...names].sort(compareCodeUnits).map((id) => readRelease(root, id)));
+  return releases.filter((release) => release !== undefined);
+}
+
+/** Throws AppError NO_RELEASE (preflight). */
+export async function currentRelease(root: string): Promise<Release> {
+  const target = await readlink(join(root, "current")).catch((error: unknown) => {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return "";
+    throw error;
+  });
+  const release = target === "" ? undefined : await readRelease(root, basename(target));
+  if (release !== undefined) return release;
+  throw new AppError(
+    { class: "preflight", code: "NO_RELEASE" },
+    `Cannot go on in "${root}": no appliance is loaded there`,
+    { hint: "cloister load APPLIANCE", fields: { path: root } },
+  );
+}
+
+/** Switches to a release in one step: whoever reads `current` sees the one before or this one. */
+export async function switchTo(root: string, id: string): Promise<void> {
+  const fresh = join(root, `current.${await ownOwner()}`);
+  await rm(fresh, { force: true });
+  await symlink(join("releases", id), fresh);
+  await rename(fresh, join(root, "current"));
+}
+
+/** Lets one process at a time change the folder; what a dead one left is taken over. Throws AppError STATE_BUSY (preflight). */
+export async function withState<T>(root: string, use: () => Promise<T>): Promise<T> {
+  await mkdir(root, { recursive: true, mode: 0o755 });
+  const path = join(root, "busy");
+  const owner = await ownOwner();
+  await claim(path, owner);
+  try {
+    return await use();
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+async function claim(path: string, owner: string): Promise<void> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      const file = await open(path, "wx");
+      await file.writeFile(owner);
+      await file.close();
+      return;
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+    }
+    const other = await readFile(path, "utf8").catch(orEmpty);
+    if (tries > 0 || (await isAlive(other))) throw busy(path, other);
+    await rm(path, { force: true });
+  }
+}
+
+function busy(path: string, owner: string): AppError {
+  return new AppError(
+    { class: "preflight", code: "STATE_BUSY" },
+    `Cannot change "${path.slice(0, -"/busy".length)}" now: process ${owner.split("-")[0] ?? ""} is at it`,
+    { hint: "Wait until it has ended", fields: { path } },
+  );
+}
+
+function orNothing(error: unknown): readonly string[] {
+  if (isErrno(error, "ENOENT")) return [];
+  throw error;
+}
+
+function orEmpty(error: unknown): string {
+  if (isErrno(error, "ENOENT")) return "";
+  throw error;
+}
