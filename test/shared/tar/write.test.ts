@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { extract } from "tar-stream";
 import { afterAll, describe, expect, test } from "vitest";
@@ -80,7 +81,7 @@ describe("writeTar", () => {
     reader.end(await bytesOf(members));
     for await (const entry of reader) {
       const { name, type, mode, uid, gid, linkname, mtime, uname, gname } = entry.header;
-      const content = Buffer.concat(await Array.fromAsync<Buffer>(entry)).toString();
+      const content = await text(entry);
       seen.push([name, type, mode, uid, gid, linkname ?? "", mtime?.getTime(), uname, gname, content]);
     }
     const kinds = { file: "file", directory: "directory", symlink: "symlink", hardlink: "link" };
