@@ -5,6 +5,7 @@ import { AppError } from "../shared/errors.ts";
 import type { Reporter } from "../shared/reporter.ts";
 import { inconclusive, type Check, type KnownGap } from "./check.ts";
 import { complete, completionQuestion, judgeCompletion } from "./completion.ts";
+import { checkClosedFiles } from "./host/closed-files.ts";
 import { runCompanion, type CompanionDeps } from "./host/companion.ts";
 import { judgeCompose } from "./host/compose.ts";
 import { judgeGateway, openHostListener, reachFromHost, type HostListener } from "./host/gateway.ts";
@@ -22,7 +23,7 @@ import { toReport, type VerifyReport } from "./report/report.ts";
 import type { OpenNetwork, Subject } from "./subject.ts";
 
 export type VerifyDeps = CompanionDeps & {
-  readonly engine: Pick<Engine, "container" | "image" | "network" | "runOnce">;
+  readonly engine: Pick<Engine, "archive" | "container" | "image" | "network" | "runOnce">;
   readonly reporter: Reporter;
   /** 16 hex digits, never used before. */
   readonly nonce: string;
@@ -57,8 +58,11 @@ export async function verify(
     const inside = await look(() => lookFromInside(subject, { seen, plan }, deps));
     const twin =
       open === undefined ? undefined : await look(() => lookFromOpen(subject, { seen, plan, open }, deps));
+    const hidden = "answer" in inside ? inside.answer.hidden : undefined;
+    const closed = await checkClosedFiles(subject, hidden, deps.engine);
     const gap = await judgeHostServices(gateway, listener, inside);
-    return toReport(subject.release, [...fromHost, ...insideChecks(inside), outbound(inside, twin)], [gap]);
+    const checks = [...fromHost, closed, ...insideChecks(inside), outbound(inside, twin)];
+    return toReport(subject.release, checks, [gap]);
   } finally {
     await listener?.close();
   }

@@ -3,7 +3,7 @@ import type Docker from "dockerode";
 import { compareCodeUnits } from "../order.ts";
 import { socketPathOf } from "./address.ts";
 import { toFacts, type ContainerFacts } from "./container-facts.ts";
-import { engineFailure, statusOf } from "./failure.ts";
+import { engineFailure, engineRefused, statusOf } from "./failure.ts";
 import { loadImages, type LoadOptions } from "./load-images.ts";
 import { runOnce, type RunResult, type RunSpec } from "./run-once.ts";
 
@@ -48,6 +48,8 @@ export type Engine = {
   removeImage(reference: string): Promise<void>;
   runOnce(spec: RunSpec): Promise<RunResult>;
   container(name: string): Promise<ContainerFacts | undefined>;
+  /** A path of a container's root and all below it as a tar of at most `limitBytes`; undefined where there is no such path. */
+  archive(name: string, path: string, limitBytes: number): Promise<Buffer | undefined>;
   /** Names of all containers, running or not, with this label ("key" or "key=value"), sorted. */
   containersLabelled(label: string): Promise<readonly string[]>;
   /** TERM, then KILL after ten seconds. */
@@ -110,6 +112,11 @@ export async function connectEngine(address: string): Promise<Engine> {
       const what = `look at container "${name}"`;
       const found = await find(what, () => docker.getContainer(name).inspect());
       return found === undefined ? undefined : toFacts(found);
+    },
+    archive: async (name, path, limitBytes) => {
+      const what = `read "${path}" of container "${name}"`;
+      const found = await find(what, () => docker.getContainer(name).getArchive({ path }));
+      return found === undefined ? undefined : collect(found, { limitBytes, what });
     },
     containersLabelled: async (label) => {
       const filters = { label: [label] };
@@ -182,6 +189,21 @@ async function asked<T>(call: () => Promise<T>, what: string, address: string): 
   } catch (error) {
     throw engineFailure(error, what, address);
   }
+}
+
+async function collect(
+  stream: NodeJS.ReadableStream,
+  { limitBytes, what }: { readonly limitBytes: number; readonly what: string },
+): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of stream) {
+    const bytes = Buffer.from(chunk);
+    sizeBytes += bytes.length;
+    if (sizeBytes > limitBytes) throw engineRefused(what, `more than ${limitBytes} bytes`);
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
 }
 
 async function readInfo(docker: Docker): Promise<EngineInfo> {

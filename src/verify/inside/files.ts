@@ -29,7 +29,11 @@ export type FoundFile = {
   readonly target?: string;
 };
 
+/** `closed`: folders that this user may not list. */
 export type FoundTree = { readonly files: readonly FoundFile[]; readonly closed: readonly string[] };
+
+/** `hidden`: paths that this user may not read; they are compared from the host. */
+export type FilesLook = { readonly check: Check; readonly hidden: readonly string[] };
 
 /** What engines put into each container, and why it differs from host to host. */
 const ENGINE_MADE: ReadonlyMap<string, string> = new Map([
@@ -44,53 +48,69 @@ const ENGINE_MADE: ReadonlyMap<string, string> = new Map([
   ["etc/mtab", "link to /proc/mounts made by the engine"],
 ]);
 
-export async function checkFiles(plan: InsidePlan, root = "/proc/1/root"): Promise<Check> {
+export async function checkFiles(plan: InsidePlan, root = "/proc/1/root"): Promise<FilesLook> {
   return judgeFiles(plan, await readTree(root, leftOut(plan)));
 }
 
-export function judgeFiles(plan: Pick<InsidePlan, "files" | "mounts">, found: FoundTree): Check {
+export function judgeFiles(plan: Pick<InsidePlan, "files" | "mounts">, found: FoundTree): FilesLook {
   const skipped = leftOut(plan);
   const listed = plan.files.filter(({ path }) => !isWithinAny(path, skipped));
-  const byPath = new Map(found.files.map((file) => [file.path, file]));
-  if (plan.files.length === 0 || byPath.size === 0)
-    return inconclusive(QUESTION, {
-      observed: `${byPath.size} paths seen, ${plan.files.length} listed`,
-      reason: "There was nothing to compare",
-    });
-  const known = new Set(listed.map(({ path }) => path));
+  if (listed.length === 0 || found.files.length === 0) {
+    const observed = `${found.files.length} paths seen, ${plan.files.length} listed`;
+    return {
+      check: inconclusive(QUESTION, { observed, reason: "There was nothing to compare" }),
+      hidden: [],
+    };
+  }
+  const unread = found.files.filter(({ kind, sha256 }) => kind === "file" && sha256 === undefined);
+  const hidden = [...unread.map(({ path }) => path), ...found.closed].sort(compareCodeUnits);
   const engineFolders = new Set(skipped.flatMap(parentsOf));
-  const faults = [
-    ...listed.flatMap((file) => faultsOf(file, byPath.get(file.path), found.closed)),
-    ...found.files.flatMap(({ path }) =>
-      known.has(path) || engineFolders.has(path) ? [] : [`${path} is not listed`],
-    ),
-  ];
-  const observed = `${plural(listed.length, "path")} equal; left out: ${[...skipped].join(" ")}`;
-  const unread = listed.filter(({ path, kind }) => kind === "file" && byPath.get(path)?.sha256 === undefined);
-  const hidden = [...unread.map(({ path }) => path), ...found.closed];
-  if (faults.length > 0 || hidden.length === 0)
-    return judgeFaults(QUESTION, faults, { observed, reason: "Hashed through process 1's root" });
-  return inconclusive(QUESTION, {
-    observed: `cannot be read by this user: ${summarize(hidden)}`,
-    reason: `${plural(hidden.length, "path")} could not be compared; all others are equal`,
-  });
+  const open = listed.filter(({ path }) => !isBelowAny(path, found.closed));
+  const faults = compareFiles(open, found.files).filter(
+    ({ path, fault }) => !(fault === UNLISTED && engineFolders.has(path)),
+  );
+  const elsewhere = hidden.length === 0 ? "" : `; compared from the host: ${summarize(hidden)}`;
+  const check = judgeFaults(
+    QUESTION,
+    faults.map(({ path, fault }) => `${path} ${fault}`),
+    {
+      observed: `${plural(open.length, "path")} equal; left out: ${summarize(skipped)}${elsewhere}`,
+      reason:
+        "Hashed through process 1's root; what is left out is the kernel's, the engine's or a planned mount",
+    },
+  );
+  return { check, hidden };
 }
 
-function faultsOf(
-  listed: ImageFile,
-  found: FoundFile | undefined,
-  closed: readonly string[],
-): readonly string[] {
-  const { path } = listed;
-  if (found === undefined) return isWithinAny(path, closed) ? [] : [`${path} is missing`];
-  if (found.kind !== listed.kind) return [`${path} is a ${found.kind}, not a ${listed.kind}`];
+export type FileFault = { readonly path: string; readonly fault: string };
+
+const UNLISTED = "is not listed";
+
+/** What was listed and is not so, and what is there and not listed. Bytes are compared where they could be read. */
+export function compareFiles(
+  listed: readonly ImageFile[],
+  found: readonly FoundFile[],
+): readonly FileFault[] {
+  const byPath = new Map(found.map((file) => [file.path, file]));
+  const known = new Set(listed.map(({ path }) => path));
+  return [
+    ...listed.flatMap((file) =>
+      faultsOf(file, byPath.get(file.path)).map((fault) => ({ path: file.path, fault })),
+    ),
+    ...found.flatMap(({ path }) => (known.has(path) ? [] : [{ path, fault: UNLISTED }])),
+  ];
+}
+
+function faultsOf(listed: ImageFile, found: FoundFile | undefined): readonly string[] {
+  if (found === undefined) return ["is missing"];
+  if (found.kind !== listed.kind) return [`is a ${found.kind}, not a ${listed.kind}`];
   const faults: string[] = [];
   if (found.mode !== listed.mode && listed.kind !== "symlink")
-    faults.push(`${path} has mode ${found.mode.toString(8)}, not ${listed.mode.toString(8)}`);
+    faults.push(`has mode ${found.mode.toString(8)}, not ${listed.mode.toString(8)}`);
   if (found.uid !== listed.uid || found.gid !== listed.gid)
-    faults.push(`${path} belongs to ${found.uid}:${found.gid}, not ${listed.uid}:${listed.gid}`);
-  if (found.target !== listed.target) faults.push(`${path} leads to ${found.target}, not ${listed.target}`);
-  if (found.sha256 !== undefined && found.sha256 !== listed.sha256) faults.push(`${path} has other bytes`);
+    faults.push(`belongs to ${found.uid}:${found.gid}, not ${listed.uid}:${listed.gid}`);
+  if (found.target !== listed.target) faults.push(`leads to ${found.target}, not ${listed.target}`);
+  if (found.sha256 !== undefined && found.sha256 !== listed.sha256) faults.push("has other bytes");
   return faults;
 }
 
@@ -108,12 +128,17 @@ function isWithinAny(path: string, folders: readonly string[]): boolean {
   return folders.some((folder) => path === folder || path.startsWith(`${folder}/`));
 }
 
+function isBelowAny(path: string, folders: readonly string[]): boolean {
+  return folders.some((folder) => path.startsWith(`${folder}/`));
+}
+
 export async function readTree(root: string, skipped: readonly string[]): Promise<FoundTree> {
   const files: FoundFile[] = [];
   const closed: string[] = [];
   const folders = [""];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     const names = await readFolder(`${root}/${folder}`);
+    if (names === undefined && folder === "") throw new Error("The root cannot be listed");
     if (names === undefined) closed.push(folder);
     for (const name of names ?? []) {
       const path = folder === "" ? name : `${folder}/${name}`;

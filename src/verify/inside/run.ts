@@ -3,7 +3,7 @@ import { messageOf } from "../../shared/errors.ts";
 import { inconclusive, type Check, type Question } from "../check.ts";
 import type { InsideAnswer } from "./answer.ts";
 import { attempt } from "./attempt.ts";
-import { checkFiles } from "./files.ts";
+import { checkFiles, type FilesLook } from "./files.ts";
 import { openLoopbackControl, type LoopbackControl } from "./loopback-control.ts";
 import { checkMounts } from "./mounts.ts";
 import { judgeNames, lookUpAll } from "./names.ts";
@@ -18,17 +18,28 @@ export async function runInside(plan: InsidePlan): Promise<InsideAnswer> {
   try {
     const outbound = await attemptAll(plan, control);
     const { format, nonce } = plan;
-    if (plan.role === "twin") return { format, nonce, checks: [], outbound };
+    if (plan.role === "twin") return { format, nonce, checks: [], hidden: [], outbound };
     const gateway = plan.gateway === undefined ? undefined : await attemptGateway(plan.gateway);
+    const files: FilesLook[] = [];
     const checks = [
-      ...(await guard("image-files", async () => [await checkFiles(plan)])),
+      ...(await guard("image-files", async () => {
+        files.push(await checkFiles(plan));
+        return files.map(({ check }) => check);
+      })),
       ...(await guard("processes", async () => [await checkProcesses(plan)])),
       ...(await guard("read-only-root", async () => [await checkMounts(plan)])),
       ...(await guard("routes", async () => [await checkRoutes(plan)])),
       ...(await guard("names", async () => [await checkNames(plan, control)])),
       ...(await guard("server", async () => checkServer(plan))),
     ];
-    return { format, nonce, checks, outbound, ...(gateway === undefined ? {} : { gateway }) };
+    return {
+      format,
+      nonce,
+      checks,
+      hidden: files.flatMap(({ hidden }) => hidden),
+      outbound,
+      ...(gateway === undefined ? {} : { gateway }),
+    };
   } finally {
     await control.close();
   }

@@ -1,0 +1,138 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { currentRelease, modelSocket, releaseFolder, stateRoot } from "../appliance/state.ts";
+import { parseApplianceManifest } from "../shared/appliance/manifest.ts";
+import { engineAddress } from "../shared/engine/address.ts";
+import { connectEngine } from "../shared/engine/engine.ts";
+import { AppError } from "../shared/errors.ts";
+import { writeFileWhole } from "../shared/file.ts";
+import { parseImageFileList } from "../verify/image-files.ts";
+import { parseTarget } from "../verify/inside/targets.ts";
+import { renderJunit } from "../verify/report/junit.ts";
+import { renderTable } from "../verify/report/table.ts";
+import { verify } from "../verify/run.ts";
+import type { OpenNetwork, Subject } from "../verify/subject.ts";
+import type { Command, CommandInput, Outcome } from "./command.ts";
+
+const IMAGE = "llama-cpp";
+const CONTAINER = "cloister-model";
+const NETWORK = "cloister_sealed";
+const USER = { uid: 10_001, gid: 10_001 };
+const PORT = 8_080;
+const MOUNTS = [
+  { path: "/models/model.gguf", writable: false },
+  { path: "/run/cloister", writable: true },
+  { path: "/tmp", writable: true },
+];
+
+const OUTCOMES = { pass: "pass", fail: "failed-check", inconclusive: "inconclusive" } as const;
+
+export const verifyCommand: Command = {
+  name: "verify",
+  side: "cloister",
+  summary: "look at the running release from the host and from inside its container",
+  usage: "[--state DIR] [--engine ADDRESS] [--open-network NAME --target ADDRESS:PORT…] [--junit FILE]",
+  options: {
+    state: {
+      type: "string",
+      value: "DIR",
+      help: "where releases are kept (CLOISTER_STATE, /var/lib/cloister)",
+    },
+    engine: {
+      type: "string",
+      value: "ADDRESS",
+      help: "the engine's Unix socket (DOCKER_HOST, Docker's default)",
+    },
+    "open-network": {
+      type: "string",
+      value: "NAME",
+      help: "a network that does reach the targets: a twin container makes the same attempts from there",
+    },
+    target: {
+      type: "string",
+      multiple: true,
+      value: "ADDRESS:PORT",
+      help: "what must be reached from the open network and not from inside; [v6]:PORT and udp:… too; repeatable",
+    },
+    junit: { type: "string", value: "FILE", help: "write the results as JUnit XML as well" },
+  },
+  positionals: { minimum: 0, maximum: 0 },
+  details: [
+    "Compares the running container with its appliance: image identity and every file in it, the model's sha256, user,",
+    "capabilities, mounts, routes and settings; tries to get out and to resolve names; asks the server for its health, its",
+    "models and one completion at temperature 0. Each attempt to get out stands beside a control that must get through.",
+    "From inside it looks through a container made for the moment, of the same image and without any power.",
+    "",
+    "A check that could not be made is inconclusive and never counts as a pass. What is known not to hold yet is listed",
+    "under known gaps. Exit codes: 8 where a check failed, 9 where none failed and one is inconclusive, 5 where nothing is loaded.",
+  ].join("\n"),
+  async run(input, context): Promise<Outcome> {
+    const root = resolve(context.cwd, stateRoot(input.text("state"), context.env));
+    const open = readOpenNetwork(input);
+    const subject = await readSubject(root);
+    const report = await verify(subject, open, {
+      engine: await connectEngine(engineAddress(input.text("engine"), context.env)),
+      scratch: join(root, "run"),
+      reporter: context.reporter,
+      signal: context.signal,
+      nonce: randomBytes(8).toString("hex"),
+    });
+    const junit = input.text("junit");
+    if (junit !== undefined)
+      await writeFileWhole(resolve(context.cwd, junit), [Buffer.from(renderJunit(report))]);
+    return { data: report, text: renderTable(report), verdict: OUTCOMES[report.verdict] };
+  },
+};
+
+/** Throws AppError OPEN_NETWORK_INCOMPLETE, TARGET_INVALID (usage). */
+function readOpenNetwork(input: CommandInput): OpenNetwork | undefined {
+  const name = input.text("open-network");
+  const targets = input.list("target").map(parseTarget);
+  if (name !== undefined && targets.length > 0) return { name, targets };
+  if (name === undefined && targets.length === 0) return undefined;
+  throw new AppError(
+    { class: "usage", code: "OPEN_NETWORK_INCOMPLETE" },
+    `Cannot compare with an open network: ${name === undefined ? "no network is named" : "no target is named"}, expected both`,
+    { hint: "--open-network NAME --target ADDRESS:PORT: something that answers there" },
+  );
+}
+
+async function readSubject(root: string): Promise<Subject> {
+  const release = await currentRelease(root);
+  const folder = releaseFolder(root, release.id);
+  const read = (path: string) => readFile(join(folder, path), "utf8");
+  const manifest = parseApplianceManifest(await read("appliance.json"), "appliance.json");
+  const image = manifest.images.find(({ name }) => name === IMAGE);
+  const [model] = manifest.models;
+  if (image === undefined || model === undefined)
+    throw nothingToVerify(image === undefined ? `image "${IMAGE}"` : "model");
+  return {
+    release: release.id,
+    image,
+    files: parseImageFileList(await read(image.files), image.files).files,
+    model,
+    modelPath: join(folder, model.path),
+    compose: await read("compose/compose.yaml"),
+    container: CONTAINER,
+    network: NETWORK,
+    user: USER,
+    socketPath: modelSocket(root),
+    port: PORT,
+    alias: model.name,
+    neighbours: [],
+    mounts: MOUNTS,
+    companion: {
+      folder: join(folder, "bin"),
+      command: ["/opt/cloister/node", "/opt/cloister/cloister.mjs", "verify-inside"],
+    },
+  };
+}
+
+function nothingToVerify(what: string): AppError {
+  return new AppError(
+    { class: "inconclusive", code: "NOTHING_TO_VERIFY" },
+    `Cannot verify the release: it has no ${what}, expected one`,
+    { hint: "An appliance gets its model with `cloister build --model FILE`" },
+  );
+}
