@@ -30,7 +30,8 @@ export function terminalReporter(output: Output, now: () => number): Reporter {
         drawn = true;
         return;
       }
-      const quarter = `${state.label} ${Math.floor((4 * state.done) / Math.max(state.total, 1))}`;
+      // Labels may change with every file; a long work is known by its total.
+      const quarter = `${state.total} ${Math.floor((4 * state.done) / Math.max(state.total, 1))}`;
       if (quarter === lastQuarter) return;
       lastQuarter = quarter;
       line(progressText(state));
