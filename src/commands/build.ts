@@ -1,7 +1,8 @@
-import { resolve } from "node:path";
+import { access, constants, mkdir, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { writeAppliance } from "../builder/appliance/write.ts";
 import { planBuild } from "../builder/build.ts";
-import { AppError } from "../shared/errors.ts";
+import { AppError, isErrno, messageOf } from "../shared/errors.ts";
 import { openStore } from "../shared/store/store.ts";
 import { VERSION } from "../shared/version.ts";
 import { backendsOf, BACKENDS_OPTION, BUILD_JOBS_OPTION, compilerJobs, REPOSITORY } from "./build-options.ts";
@@ -39,6 +40,8 @@ failed; 11 the store lacks an input.`,
 
 async function run(input: CommandInput, context: CommandContext): Promise<Outcome> {
   assertVariant(input.text("variant") ?? "cpu");
+  const out = resolve(context.cwd, input.text("out") ?? `cloister-${VERSION}-cpu.tar`);
+  await assertWritable(out);
   const store = await openStore(storeRoot(input, context));
   const { reporter, signal } = context;
   const deps = { store, reporter, jobs: compilerJobs(input), signal };
@@ -52,7 +55,6 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
     },
     deps,
   );
-  const out = resolve(context.cwd, input.text("out") ?? `cloister-${VERSION}-cpu.tar`);
   reporter.step("Write the appliance");
   const { digest, sizeBytes, how } = await writeAppliance(plan, out, deps);
   return {
@@ -67,5 +69,27 @@ function assertVariant(variant: string): void {
   throw new AppError(
     { class: "usage", code: "VARIANT_UNKNOWN" },
     `Cannot build the variant "${variant}": ${known}, expected cpu`,
+  );
+}
+
+/** Before the long part, not after it. Throws OUT_INVALID (usage). */
+async function assertWritable(out: string): Promise<void> {
+  const folder = dirname(out);
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+    if ((await stat(out)).isFile()) return;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return;
+    throw outInvalid(out, messageOf(error), error);
+  }
+  throw outInvalid(out, "something else is there");
+}
+
+function outInvalid(out: string, why: string, cause?: unknown): AppError {
+  return new AppError(
+    { class: "usage", code: "OUT_INVALID" },
+    `Cannot write the appliance to "${out}": ${why}, expected a file in a folder that can be written`,
+    { cause, fields: { path: out } },
   );
 }

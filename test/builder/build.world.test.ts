@@ -2,6 +2,8 @@
 import { chmod, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { checkAppliance } from "../../src/appliance/check-appliance.ts";
+import { openAppliance } from "../../src/appliance/open-appliance.ts";
 import { writeAppliance } from "../../src/builder/appliance/write.ts";
 import { planBuild } from "../../src/builder/build.ts";
 import { reproduce } from "../../src/builder/reproduce.ts";
@@ -11,7 +13,6 @@ import { echoModel } from "../../src/shared/gguf/echo-model.ts";
 import { writeGguf } from "../../src/shared/gguf/write.ts";
 import { silentReporter as reporter } from "../../src/shared/reporter.ts";
 import { openStore, type Store } from "../../src/shared/store/store.ts";
-import { createTarIndexer } from "../../src/shared/tar/index-tar.ts";
 import { guardDeterminism } from "./guard.ts";
 import { smallDistribution, type SmallDistribution } from "./small-distribution.ts";
 import { temporaryFolder, temporaryStore } from "./temporary.ts";
@@ -47,11 +48,13 @@ describe("a build", () => {
     return { ...(await writeAppliance(plan, out, depsOf(into))), out };
   }
 
-  test("writes what sha256sum and tar are content with", async () => {
+  test("writes what tar, sha256sum and the far side are content with", async () => {
     const { out } = await built(small, store);
     const folder = await temporaryFolder();
     await exec("tar", ["-xf", out], { cwd: folder });
     await exec("sha256sum", ["-c", "--strict", "--quiet", "SHA256SUMS"], { cwd: folder });
+    for (const carried of [out, folder])
+      await expect(checkAppliance(await openAppliance(carried), { reporter, signal })).resolves.toBeDefined();
     const { images, models } = JSON.parse(await readFile(join(folder, "appliance.json"), "utf8"));
     expect(images).toHaveLength(1);
     expect(models).toMatchObject([{ architecture: "llama", sha256: digestOf(await readFile(model)) }]);
@@ -126,7 +129,7 @@ describe("a build", () => {
     const again = {
       ...small,
       backends: "all",
-      carried: await carriedTar(out),
+      carried: await openAppliance(out),
       tar: digest,
       reuseCompiled: false,
     } as const;
@@ -142,18 +145,3 @@ describe("a build", () => {
     });
   });
 });
-
-async function carriedTar(path: string) {
-  const bytes = await readFile(path);
-  const indexer = createTarIndexer("appliance");
-  indexer.push(bytes);
-  const files = indexer.finish().filter(({ kind }) => kind === "file");
-  return {
-    entries: files.map(({ path: name }) => ({ path: name })),
-    async *read(name: string) {
-      const file = files.find((entry) => entry.path === name);
-      if (file === undefined) throw new Error(`No ${name}`);
-      yield bytes.subarray(file.offset, file.offset + file.sizeBytes);
-    },
-  };
-}

@@ -31,6 +31,16 @@ describe("build", () => {
     });
   });
 
+  test.each([".", "/proc/version/appliance.tar", "/dev/null"])(
+    "refuses to write to %s before it builds",
+    async (out) => {
+      await expect(run(["build", "--out", out])).rejects.toMatchObject({
+        code: "OUT_INVALID",
+        class: "usage",
+      });
+    },
+  );
+
   test("of an empty store says that the inputs are missing, and what to do", async () => {
     await expect(run(["build"])).rejects.toMatchObject({
       code: "INPUT_MISSING",

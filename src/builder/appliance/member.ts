@@ -14,7 +14,7 @@ export type ApplianceMember = {
   readonly source: MemberSource;
 };
 
-export type MemberSource =
+type MemberSource =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   | { readonly kind: "content"; readonly content: Content }
   | { readonly kind: "host file"; readonly path: string };

@@ -17,6 +17,7 @@ export type ApplianceManifest = {
   readonly images: readonly ApplianceImage[];
   readonly models: readonly ApplianceModel[];
   readonly engine: { readonly minimumApiVersion: string };
+  /** Of every file but appliance.json and SHA256SUMS; `imageBytes` of images/ alone. */
   readonly totals: { readonly files: number; readonly sizeBytes: number; readonly imageBytes: number };
 };
 

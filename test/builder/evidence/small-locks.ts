@@ -5,7 +5,7 @@ import { digestOf } from "../../../src/shared/digest.ts";
 import { parseRelativePath } from "../../../src/shared/relative-path.ts";
 import { EPOCH } from "../small-image.ts";
 
-export function lockedPackage(name: string, because?: string): LockedPackage {
+function lockedPackage(name: string, because?: string): LockedPackage {
   return {
     mirror: "debian",
     path: parseRelativePath(`pool/main/${name}_1.0+b1_amd64.deb`),
