@@ -1,4 +1,5 @@
 import { assembleRoot, type AssembledRoot } from "./assemble/assemble-root.ts";
+import { checkElfClosure } from "./assemble/elf-closure.ts";
 import { materialize } from "./assemble/materialize.ts";
 import type { Tree } from "./assemble/tree.ts";
 import type { BuildDeps, BuildInput } from "./build.ts";
@@ -38,6 +39,7 @@ export async function buildImages(
       },
       deps,
     );
+    await checkElfClosure(assembled.root, deps);
     const trees = [...(below?.trees ?? []), assembled.layer];
     const epoch = Math.max(lock.epoch, below?.epoch ?? 0);
     roots.set(name, { assembled, trees, epoch });
