@@ -1,6 +1,7 @@
 /** SBOM/ keeps what the locks come to. After a change of a lock or of package-lock.json: vitest run --project unit test/builder/evidence/kept.test.ts -u */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Spec, Validation } from "@cyclonedx/cyclonedx-library";
 import { expect, test } from "vitest";
 import { bundleCli } from "../../../src/builder/bundle.ts";
 import { lockBoms } from "../../../src/builder/evidence/lock-boms.ts";
@@ -21,6 +22,12 @@ async function made(): Promise<ReadonlyMap<string, string>> {
   const boms = [...lockBoms(locked), { name: "cloister", bom: program }];
   return new Map(boms.map(({ name, bom }) => [`${name}.cdx.json`, readableJson(bom.document)]));
 }
+
+test("what SBOM/ keeps is valid by the official schema of CycloneDX 1.6", async () => {
+  const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6);
+  for (const name of await readdir(KEPT))
+    expect(await validator.validate(await readFile(join(KEPT, name), "utf8")), name).toBeNull();
+});
 
 test("SBOM/ has just the BOMs that the locks make, byte for byte", async () => {
   const boms = await made();
