@@ -7,6 +7,7 @@ import { lockCommand } from "../commands/lock.ts";
 import { removeCommand } from "../commands/remove.ts";
 import { statusCommand } from "../commands/status.ts";
 import { upCommand } from "../commands/up.ts";
+import { worldOutsideCommand } from "../commands/world-outside.ts";
 
 /** Every verb, in the order in which an operator meets them. */
 export const COMMANDS: readonly Command[] = [
@@ -18,4 +19,5 @@ export const COMMANDS: readonly Command[] = [
   statusCommand,
   downCommand,
   removeCommand,
+  worldOutsideCommand,
 ];

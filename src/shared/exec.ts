@@ -6,6 +6,7 @@ export type ExecOptions = {
   /** The whole environment of the child; nothing is inherited. Defaults to a fixed PATH and the C locale. */
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string | Uint8Array;
+  /** 0: none. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** Exit codes besides 0 that are an answer and not a failure. */

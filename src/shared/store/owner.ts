@@ -7,6 +7,12 @@ export async function ownOwner(): Promise<string> {
   return `${process.pid}-${(await startOf(process.pid)) ?? "0"}`;
 }
 
+/** The same of another process; undefined where there is none. */
+export async function ownerOf(pid: number): Promise<string | undefined> {
+  const start = await startOf(pid);
+  return start === undefined ? undefined : `${pid}-${start}`;
+}
+
 export async function isAlive(owner: string): Promise<boolean> {
   const [pid, start] = owner.split("-");
   return start !== undefined && (await startOf(Number(pid))) === start;

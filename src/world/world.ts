@@ -1,0 +1,175 @@
+/**
+ * Two network namespaces on this machine: `host`, where a real engine runs, and `outside`, which plays the Internet and writes down
+ * all that reaches it. No packet of it touches a real interface.
+ */
+import { access, constants } from "node:fs/promises";
+import { basename, delimiter, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppError } from "../shared/errors.ts";
+import { exec, PLAIN_ENVIRONMENT, type ExecOptions, type ExecResult } from "../shared/exec.ts";
+import { startProgram, type RunningProgram } from "../shared/program.ts";
+import { ownOwner } from "../shared/store/owner.ts";
+import { engineAddressOf, startEngine } from "./engine-process.ts";
+import { readEvents, type OutsideEvent } from "./event.ts";
+import { createNamespaces, OUTSIDE_DEVICE } from "./namespaces.ts";
+import { EVENTS_FILE, READY } from "./outside/main.ts";
+import { readRecords, worldFolder, writeRecord, type WorldRecord } from "./record.ts";
+import { removeWorld, sweep } from "./sweep.ts";
+
+export type World = {
+  readonly id: string;
+  readonly folder: string;
+  readonly hostNamespace: string;
+  readonly engineAddress: string;
+  /** Runs a program to its end in the host's, or the outside's, network. */
+  exec(file: string, args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  execOutside(file: string, args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /** Everything that reached the outside so far. */
+  events(): Promise<readonly OutsideEvent[]>;
+  startEngine(): Promise<void>;
+  /** As a crash would end it: nothing is stopped in order. */
+  killEngine(): Promise<void>;
+  /** Leaves it to `removeKept` of a later process. */
+  keep(): Promise<void>;
+  destroy(): Promise<void>;
+};
+
+const NEEDS = {
+  ip: "iproute2",
+  iptables: "iptables",
+  nsenter: "util-linux",
+  unshare: "util-linux",
+  dockerd: "docker.io",
+  tcpdump: "tcpdump",
+  openssl: "openssl",
+} as const;
+
+const READY_TIMEOUT_MS = 20_000;
+const POLL_MS = 20;
+
+/**
+ * Takes away first what dead owners left. Throws AppError WORLD_NOT_POSSIBLE (preflight) naming what is missing, and
+ * ENGINE_DID_NOT_START (engine).
+ */
+export async function createWorld(options: { readonly engine: boolean }): Promise<World> {
+  await assertPossible();
+  await sweep();
+  let record = await newRecord();
+  const change = async (fields: Partial<WorldRecord>): Promise<void> => {
+    record = { ...record, ...fields };
+    await writeRecord(record);
+  };
+  await change({});
+  let engine: RunningProgram | undefined;
+  const start = async (): Promise<void> => {
+    engine = await startEngine(record);
+    await change({ children: [...record.children, engine.owner] });
+  };
+  try {
+    await createNamespaces(record);
+    const outside = await startOutside(record);
+    await change({ children: [outside.owner] });
+    if (options.engine) await start();
+  } catch (error) {
+    await removeWorld(record);
+    throw error;
+  }
+  return {
+    id: record.id,
+    folder: worldFolder(record.id),
+    hostNamespace: record.hostNamespace,
+    engineAddress: engineAddressOf(record.id),
+    exec: execIn(record.hostNamespace),
+    execOutside: execIn(record.outsideNamespace),
+    events: () => readEvents(join(worldFolder(record.id), EVENTS_FILE)),
+    startEngine: start,
+    killEngine: async () => {
+      await engine?.kill();
+    },
+    keep: () => change({ kept: true }),
+    destroy: () => removeWorld(record),
+  };
+}
+
+/** Removes a kept world by its id, or all of them. Ids of those that were removed. */
+export async function removeKept(): Promise<readonly string[]> {
+  const kept = (await readRecords()).filter((record) => record.kept);
+  for (const record of kept) await removeWorld(record);
+  return kept.map(({ id }) => id);
+}
+
+function execIn(namespace: string): World["exec"] {
+  return (file, args, options) => exec("nsenter", [`--net=/run/netns/${namespace}`, file, ...args], options);
+}
+
+async function newRecord(): Promise<WorldRecord> {
+  const owner = await ownOwner();
+  const taken = new Set((await readRecords()).map(({ id }) => id));
+  let serial = 1;
+  while (taken.has(`${process.pid}-${serial}`)) serial += 1;
+  const id = `${process.pid}-${serial}`;
+  return {
+    id,
+    owner,
+    hostNamespace: `cloister-${id}-host`,
+    outsideNamespace: `cloister-${id}-outside`,
+    controlGroup: `cloister-world-${id}`,
+    kept: false,
+    children: [],
+  };
+}
+
+async function startOutside(record: WorldRecord): Promise<RunningProgram> {
+  const said: string[] = [];
+  const args = [
+    `--net=/run/netns/${record.outsideNamespace}`,
+    process.execPath,
+    ownProgram(),
+    "world-outside",
+  ];
+  const program = await startProgram("nsenter", [...args, worldFolder(record.id), OUTSIDE_DEVICE], {
+    env: PLAIN_ENVIRONMENT,
+    onLine: (line) => said.push(line),
+  });
+  for (let waitedMs = 0; waitedMs < READY_TIMEOUT_MS && program.isRunning(); waitedMs += POLL_MS) {
+    if (said.some((line) => line.includes(READY))) return program;
+    await sleep(POLL_MS);
+  }
+  await program.kill();
+  throw new Error(`The outside did not start: ${said.slice(-5).join(" / ")}`);
+}
+
+/** From a checkout the command line's source; in an appliance the one file that everything was bundled into. */
+function ownProgram(): string {
+  const file = import.meta.filename;
+  return basename(file) === "world.ts" ? join(import.meta.dirname, "../cli.ts") : file;
+}
+
+async function assertPossible(): Promise<void> {
+  const missing: string[] = [];
+  for (const [program, debianPackage] of Object.entries(NEEDS))
+    if (!(await isInstalled(program))) missing.push(`${program} (Debian package ${debianPackage})`);
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot && missing.length === 0) return;
+  const faults = [...(isRoot ? [] : ["not run as root"]), ...missing.map((one) => `no ${one}`)];
+  throw new AppError(
+    { class: "preflight", code: "WORLD_NOT_POSSIBLE" },
+    `Cannot make network namespaces that play a host and an Internet: ${faults.join(", ")}`,
+    {
+      hint: `apt-get install --no-install-recommends ${[...new Set(Object.values(NEEDS))].join(" ")}`,
+      fields: { faults },
+    },
+  );
+}
+
+async function isInstalled(program: string): Promise<boolean> {
+  for (const folder of (PLAIN_ENVIRONMENT["PATH"] ?? "").split(delimiter)) {
+    try {
+      await access(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      continue;
+    }
+  }
+  return false;
+}
