@@ -2,6 +2,7 @@
 import type { ImageFile } from "../../shared/appliance/manifest.ts";
 import { digestOf } from "../../shared/digest.ts";
 import type { Engine } from "../../shared/engine/engine.ts";
+import { AppError } from "../../shared/errors.ts";
 import { createTarIndexer, type IndexedMember } from "../../shared/tar/index-tar.ts";
 import { inconclusive, judgeFaults, plural, summarize, type Check, type Question } from "../check.ts";
 import { compareFiles, type FoundFile } from "../inside/files.ts";
@@ -26,14 +27,28 @@ export async function checkClosedFiles(
       observed: "no look from inside",
       reason: "What is closed is not known",
     });
+  // What is closed and not listed is a fault of its own, and may be a mount of any size.
+  const listed = hidden.filter((path) => subject.files.some((file) => file.path === path));
+  try {
+    return judgeClosedFiles(subject.files, listed, await readAll(subject.container, listed, engine));
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "ENGINE_REFUSED") throw error;
+    return inconclusive(CLOSED_FILES, {
+      observed: error.message,
+      reason: "The engine did not hand out what is closed",
+    });
+  }
+}
+
+async function readAll(
+  container: string,
+  paths: readonly string[],
+  engine: Pick<Engine, "archive">,
+): Promise<readonly FoundFile[]> {
   const archives = await Promise.all(
-    hidden.map(async (path) => ({
-      path,
-      tar: await engine.archive(subject.container, `/${path}`, LIMIT_BYTES),
-    })),
+    paths.map(async (path) => ({ path, tar: await engine.archive(container, `/${path}`, LIMIT_BYTES) })),
   );
-  const found = archives.flatMap(({ path, tar }) => (tar === undefined ? [] : readArchive(tar, path)));
-  return judgeClosedFiles(subject.files, hidden, found);
+  return archives.flatMap(({ path, tar }) => (tar === undefined ? [] : readArchive(tar, path)));
 }
 
 export function judgeClosedFiles(

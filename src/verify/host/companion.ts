@@ -46,6 +46,8 @@ export async function runCompanion(
       command: [],
       user: `${plan.user.uid}:${plan.user.gid}`,
       network: place.network,
+      // Asked once and waited for as long as glibc does by itself.
+      env: ["LANG=C.UTF-8", "RES_OPTIONS=timeout:5 attempts:1"],
       ...(place.pidMode === undefined ? {} : { pidMode: place.pidMode }),
       mounts: [
         { source: program.folder, target: PROGRAM_FOLDER },

@@ -1,7 +1,7 @@
 import type { ApplianceImage } from "../../shared/appliance/manifest.ts";
 import type { ContainerFacts } from "../../shared/engine/container-facts.ts";
 import type { EngineImage } from "../../shared/engine/engine.ts";
-import { inconclusive, judgeFaults, type Check, type Question } from "../check.ts";
+import { inconclusive, judgeFaults, plural, type Check, type Question } from "../check.ts";
 
 const QUESTION: Question = {
   id: "image-identity",
@@ -23,12 +23,12 @@ export function judgeIdentity(
       reason: "The subject was not seen",
     });
   const id = container.imageId;
-  const layers = `${image.diffIds.length} layers`;
+  const layers = plural(image.diffIds.length, "layer");
   const faults = [
     ...(container.state === "running" ? [] : [`the container is ${container.state}`]),
     ...(id === listed.configDigest || id === listed.manifestDigest ? [] : [`the container's image is ${id}`]),
     ...(image.id === id ? [] : [`the engine shows that image as ${image.id}`]),
-    ...(image.diffIds.join() === listed.diffIds.join() ? [] : [`its ${layers} are others`]),
+    ...(image.diffIds.join() === listed.diffIds.join() ? [] : ["its layers are others"]),
   ];
   const number = id === listed.configDigest ? "config digest" : "manifest digest";
   return judgeFaults(QUESTION, faults, {

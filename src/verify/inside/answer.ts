@@ -12,8 +12,8 @@ export type InsideAnswer = {
   readonly format: 1;
   readonly nonce: string;
   readonly checks: readonly Check[];
-  /** Paths that the companion's user may not read: judged from the host. */
-  readonly hidden: readonly string[];
+  /** Paths that the companion's user may not read, judged from the host; absent where the files were not looked at. */
+  readonly hidden?: readonly string[];
   /** Judged outside, beside what the twin saw. */
   readonly outbound: OutboundView;
   /** How the attempt at the host's listener ended. */

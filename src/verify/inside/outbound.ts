@@ -83,7 +83,7 @@ export function judgeOutbound(view: OutboundView, twin?: OutboundView): Check {
     });
   return pass(OUTBOUND_QUESTION, {
     ...answer,
-    reason: "All blocked here; the twin reached each named target at the same time",
+    reason: "All blocked here; the twin reached each named target in the same run",
   });
 }
 

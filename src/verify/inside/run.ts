@@ -3,7 +3,7 @@ import { messageOf } from "../../shared/errors.ts";
 import { inconclusive, type Check, type Question } from "../check.ts";
 import type { InsideAnswer } from "./answer.ts";
 import { attempt } from "./attempt.ts";
-import { checkFiles, type FilesLook } from "./files.ts";
+import { checkFiles } from "./files.ts";
 import { openLoopbackControl, type LoopbackControl } from "./loopback-control.ts";
 import { checkMounts } from "./mounts.ts";
 import { judgeNames, lookUpAll } from "./names.ts";
@@ -14,31 +14,34 @@ import { checkRoutes } from "./routes.ts";
 import { checkServer } from "./server.ts";
 
 export async function runInside(plan: InsidePlan): Promise<InsideAnswer> {
+  const { format, nonce } = plan;
   const control = await openLoopbackControl();
   try {
-    const outbound = await attemptAll(plan, control);
-    const { format, nonce } = plan;
-    if (plan.role === "twin") return { format, nonce, checks: [], hidden: [], outbound };
-    const gateway = plan.gateway === undefined ? undefined : await attemptGateway(plan.gateway);
-    const files: FilesLook[] = [];
-    const checks = [
-      ...(await guard("image-files", async () => {
-        files.push(await checkFiles(plan));
-        return files.map(({ check }) => check);
-      })),
-      ...(await guard("processes", async () => [await checkProcesses(plan)])),
-      ...(await guard("read-only-root", async () => [await checkMounts(plan)])),
-      ...(await guard("routes", async () => [await checkRoutes(plan)])),
-      ...(await guard("names", async () => [await checkNames(plan, control)])),
-      ...(await guard("server", async () => checkServer(plan))),
+    const outbound = attemptAll(plan, control);
+    if (plan.role === "twin") return { format, nonce, checks: [], outbound: await outbound };
+    const hidden: string[][] = [];
+    const looks = [
+      guard("image-files", async () => {
+        const files = await checkFiles(plan);
+        hidden.push([...files.hidden]);
+        return [files.check];
+      }),
+      guard("processes", async () => [await checkProcesses(plan)]),
+      guard("read-only-root", async () => [await checkMounts(plan)]),
+      guard("routes", async () => [await checkRoutes(plan)]),
+      guard("names", async () => [await checkNames(plan, control)]),
+      guard("server", async () => checkServer(plan)),
     ];
+    const gateway = plan.gateway === undefined ? {} : { gateway: await attemptGateway(plan.gateway) };
+    const checks = (await Promise.all(looks)).flat();
+    const [closed] = hidden;
     return {
       format,
       nonce,
       checks,
-      hidden: files.flatMap(({ hidden }) => hidden),
-      outbound,
-      ...(gateway === undefined ? {} : { gateway }),
+      ...(closed === undefined ? {} : { hidden: closed }),
+      outbound: await outbound,
+      ...gateway,
     };
   } finally {
     await control.close();
