@@ -1,6 +1,12 @@
 /** From the words after `cloister` to a command and its input, by what the command says of itself. */
 import { parseArgs } from "node:util";
-import type { Command, CommandInput, CommandOption } from "../commands/command.ts";
+import {
+  toInput,
+  type Command,
+  type CommandInput,
+  type CommandOption,
+  type OptionValues,
+} from "../commands/command.ts";
 import { AppError, messageOf } from "../shared/errors.ts";
 
 export type GlobalFlags = { readonly json: boolean; readonly quiet: boolean };
@@ -37,8 +43,6 @@ export function parseInvocation(words: readonly string[], commands: readonly Com
   return { kind: "run", command, input: toInput(values, positionals), flags };
 }
 
-type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
-
 function find(verb: string, commands: readonly Command[]): Command {
   const command = commands.find(({ name }) => name === verb);
   if (command !== undefined) return command;
@@ -54,7 +58,10 @@ function visible(commands: readonly Command[]): readonly string[] {
   return commands.filter(({ summary }) => summary !== "").map(({ name }) => name);
 }
 
-function parseWords(words: readonly string[], command: Command): { values: Values; positionals: string[] } {
+function parseWords(
+  words: readonly string[],
+  command: Command,
+): { values: OptionValues; positionals: string[] } {
   try {
     return parseArgs({
       args: [...words],
@@ -77,15 +84,4 @@ function usage(command: Command, why: string): AppError {
   return new AppError({ class: "usage", code: "USAGE" }, `Cannot run "${command.name}": ${why}`, {
     hint: `cloister ${command.name} ${command.usage}`.trim(),
   });
-}
-
-function toInput(values: Values, positionals: readonly string[]): CommandInput {
-  const list = (name: string): readonly string[] =>
-    [values[name] ?? []].flat().filter((value) => typeof value === "string");
-  return {
-    positionals,
-    text: (name) => list(name).at(-1),
-    list,
-    flag: (name) => values[name] === true,
-  };
 }

@@ -49,3 +49,19 @@ export type Outcome = {
   /** "failed-check" and "inconclusive" set exit codes 8 and 9; everything else that goes wrong is thrown. */
   readonly verdict?: "pass" | "failed-check" | "inconclusive";
 };
+
+/** What parseArgs of node:util calls values. */
+export type OptionValues = Readonly<
+  Record<string, string | boolean | readonly (string | boolean)[] | undefined>
+>;
+
+export function toInput(values: OptionValues, positionals: readonly string[]): CommandInput {
+  const list = (name: string): readonly string[] =>
+    [values[name] ?? []].flat().filter((value) => typeof value === "string");
+  return {
+    positionals,
+    text: (name) => list(name).at(-1),
+    list,
+    flag: (name) => values[name] === true,
+  };
+}

@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { currentRelease, modelSocket, releaseFolder, stateRoot } from "../appliance/state.ts";
-import { parseApplianceManifest } from "../shared/appliance/manifest.ts";
-import { engineAddress } from "../shared/engine/address.ts";
-import { connectEngine } from "../shared/engine/engine.ts";
+import { readReleaseManifest } from "../appliance/release-files.ts";
+import { currentRelease, modelSocket, releaseFolder } from "../appliance/state.ts";
+import { MODEL_CONTAINER, SEALED_NETWORK } from "../appliance/up.ts";
+import type { ApplianceManifest, ApplianceModel } from "../shared/appliance/manifest.ts";
+import { modelAlias } from "../shared/appliance/model-alias.ts";
+import type { Engine } from "../shared/engine/engine.ts";
 import { AppError } from "../shared/errors.ts";
 import { writeFileWhole } from "../shared/file.ts";
 import { parseImageFileList } from "../verify/image-files.ts";
@@ -14,16 +16,15 @@ import { renderTable } from "../verify/report/table.ts";
 import { verify } from "../verify/run.ts";
 import type { OpenNetwork, Subject } from "../verify/subject.ts";
 import type { Command, CommandInput, Outcome } from "./command.ts";
+import { ENGINE_OPTION, engineOf, STATE_OPTION, stateRootOf } from "./far-side.ts";
 
 const IMAGE = "llama-cpp";
-const CONTAINER = "cloister-model";
-const NETWORK = "cloister_sealed";
 const USER = { uid: 10_001, gid: 10_001 };
 const PORT = 8_080;
+const MODEL_MOUNT = "/models/model.gguf";
 const MOUNTS = [
-  { path: "/models/model.gguf", writable: false },
+  { path: MODEL_MOUNT, writable: false },
   { path: "/run/cloister", writable: true },
-  { path: "/tmp", writable: true },
 ];
 
 const OUTCOMES = { pass: "pass", fail: "failed-check", inconclusive: "inconclusive" } as const;
@@ -34,16 +35,8 @@ export const verifyCommand: Command = {
   summary: "look at the running release from the host and from inside its container",
   usage: "[--state DIR] [--engine ADDRESS] [--open-network NAME --target ADDRESS:PORT…] [--junit FILE]",
   options: {
-    state: {
-      type: "string",
-      value: "DIR",
-      help: "where releases are kept (CLOISTER_STATE, /var/lib/cloister)",
-    },
-    engine: {
-      type: "string",
-      value: "ADDRESS",
-      help: "the engine's Unix socket (DOCKER_HOST, Docker's default)",
-    },
+    state: STATE_OPTION,
+    engine: ENGINE_OPTION,
     "open-network": {
       type: "string",
       value: "NAME",
@@ -68,11 +61,12 @@ export const verifyCommand: Command = {
     "under known gaps. Exit codes: 8 where a check failed, 9 where none failed and one is inconclusive, 5 where nothing is loaded.",
   ].join("\n"),
   async run(input, context): Promise<Outcome> {
-    const root = resolve(context.cwd, stateRoot(input.text("state"), context.env));
+    const root = stateRootOf(input, context);
     const open = readOpenNetwork(input);
-    const subject = await readSubject(root);
+    const engine = await engineOf(input, context);
+    const subject = await readSubject(root, engine);
     const report = await verify(subject, open, {
-      engine: await connectEngine(engineAddress(input.text("engine"), context.env)),
+      engine,
       scratch: join(root, "run"),
       reporter: context.reporter,
       signal: context.signal,
@@ -98,13 +92,13 @@ function readOpenNetwork(input: CommandInput): OpenNetwork | undefined {
   );
 }
 
-async function readSubject(root: string): Promise<Subject> {
+async function readSubject(root: string, engine: Engine): Promise<Subject> {
   const release = await currentRelease(root);
   const folder = releaseFolder(root, release.id);
   const read = (path: string) => readFile(join(folder, path), "utf8");
-  const manifest = parseApplianceManifest(await read("appliance.json"), "appliance.json");
+  const manifest = await readReleaseManifest(root, release);
   const image = manifest.images.find(({ name }) => name === IMAGE);
-  const [model] = manifest.models;
+  const model = await runningModel(manifest, engine);
   if (image === undefined || model === undefined)
     throw nothingToVerify(image === undefined ? `image "${IMAGE}"` : "model");
   return {
@@ -113,13 +107,13 @@ async function readSubject(root: string): Promise<Subject> {
     files: parseImageFileList(await read(image.files), image.files).files,
     model,
     modelPath: join(folder, model.path),
-    compose: await read("compose/compose.yaml"),
-    container: CONTAINER,
-    network: NETWORK,
+    compose: await read("compose/cloister.yaml"),
+    container: MODEL_CONTAINER,
+    network: SEALED_NETWORK,
     user: USER,
     socketPath: modelSocket(root),
     port: PORT,
-    alias: model.name,
+    alias: modelAlias(model),
     neighbours: [],
     mounts: MOUNTS,
     companion: {
@@ -127,6 +121,16 @@ async function readSubject(root: string): Promise<Subject> {
       command: ["/opt/cloister/node", "/opt/cloister/cloister.mjs", "verify-inside"],
     },
   };
+}
+
+/** The model whose file the running container was given; the first one where nothing runs, so that there is something to look for. */
+async function runningModel(
+  manifest: ApplianceManifest,
+  engine: Engine,
+): Promise<ApplianceModel | undefined> {
+  const facts = await engine.container(MODEL_CONTAINER);
+  const source = facts?.mounts.find(({ target }) => target === MODEL_MOUNT)?.source;
+  return manifest.models.find(({ path }) => source?.endsWith(path) === true) ?? manifest.models[0];
 }
 
 function nothingToVerify(what: string): AppError {

@@ -1,5 +1,8 @@
+import type { ValidateFunction } from "ajv/dist/2020.js";
 import type { Json } from "../../shared/canonical-json.ts";
+import { compileSchema } from "../../shared/schema.ts";
 import type { Check, KnownGap, Verdict } from "../check.ts";
+import schema from "./report.schema.json" with { type: "json" };
 
 /** One run of the suite. Its JSON form is described by report.schema.json. */
 export type VerifyReport = {
@@ -11,6 +14,8 @@ export type VerifyReport = {
   readonly checks: readonly Check[];
   readonly knownGaps: readonly KnownGap[];
 };
+
+export const isVerifyReport: ValidateFunction<VerifyReport> = compileSchema<VerifyReport>(schema);
 
 export function toReport(
   release: string,
