@@ -7,10 +7,10 @@ import type { Tree, TreeNode } from "./tree.ts";
 
 type FileNode = Extract<TreeNode, { kind: "file" }>;
 
-const PERMISSIONS = 0o777;
+const PERMISSIONS = 0o1777;
 
 /**
- * Writes a tree as files into a new folder, without being root: everything belongs to who runs this, setuid and the like are
+ * Writes a tree as files into a new folder, without being root: everything belongs to who runs this, setuid and setgid are
  * left out. Each blob is read once and verified. Throws STORE_DAMAGED (integrity) and DISK_FULL (preflight); what is there by
  * then is the caller's to remove.
  */

@@ -28,9 +28,11 @@ export async function addNewNodes(
   builder: RootBuilder,
   { store }: { readonly store: Store },
 ): Promise<void> {
-  const whole = Buffer.concat(nodes.flatMap((node) => (node.kind === "bytes" ? [node.bytes] : [])));
+  const parts = nodes.flatMap((node) => (node.kind === "bytes" ? [node.bytes] : []));
+  const whole = Buffer.concat(parts);
   const blob = digestOf(whole);
-  if (!(await store.has(blob))) await store.put([whole], { digest: blob, sizeBytes: whole.length });
+  if (parts.length > 0 && !(await store.has(blob)))
+    await store.put([whole], { digest: blob, sizeBytes: whole.length });
   let offset = 0;
   for (const node of nodes) {
     const { kind, mode, gid = 0 } = node;
