@@ -37,7 +37,8 @@ function readName(hello: Buffer): string | undefined {
     const length = hello.readUInt16BE(offset + 2);
     if (type === SERVER_NAME) {
       const nameLength = hello.readUInt16BE(offset + 7);
-      return hello.toString("latin1", offset + 9, offset + 9 + nameLength);
+      const name = hello.subarray(offset + 9, offset + 9 + nameLength);
+      return name.length === nameLength ? name.toString("latin1") : undefined;
     }
     offset += 4 + length;
   }

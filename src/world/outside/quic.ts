@@ -8,6 +8,8 @@ import { serverNameOf } from "./client-hello.ts";
 const VERSION_1 = 1;
 const SALT = Buffer.from("38762cf7f55934b34d179ae6a4c80cadccbb7f0a", "hex");
 const TAG_BYTES = 16;
+/** A handshake that goes on behind this is not a ClientHello. */
+const HANDSHAKE_LIMIT_BYTES = 1 << 16;
 const FRAMES = { padding: 0, ping: 1, crypto: 6 } as const;
 
 export type Initial = { readonly destinationId: Buffer; readonly serverName: string | undefined };
@@ -89,7 +91,8 @@ function cryptoData(payload: Buffer): Buffer {
     if (type === FRAMES.padding || type === FRAMES.ping) continue;
     if (type !== FRAMES.crypto) break;
     const at = reader.varint();
-    pieces.push({ at, bytes: reader.bytes(reader.varint()) });
+    const bytes = reader.bytes(reader.varint());
+    if (at + bytes.length <= HANDSHAKE_LIMIT_BYTES) pieces.push({ at, bytes });
   }
   const whole = Buffer.alloc(Math.max(0, ...pieces.map(({ at, bytes }) => at + bytes.length)));
   for (const { at, bytes } of pieces) bytes.copy(whole, at);
