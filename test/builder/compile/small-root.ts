@@ -1,18 +1,14 @@
 /** A root of a shell and a few programs, taken from this host into a store, and a source and script small enough for a second. */
 import { createReadStream } from "node:fs";
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { materialize } from "../../../src/builder/assemble/materialize.ts";
 import type { Tree, TreeNode } from "../../../src/builder/assemble/tree.ts";
 import type { CompileDeps, CompileInput } from "../../../src/builder/compile/compile-image.ts";
 import { exec } from "../../../src/shared/exec.ts";
 import { compareCodeUnits } from "../../../src/shared/order.ts";
-import {
-  parentOf,
-  parseRelativePath,
-  safeJoin,
-  type RelativePath,
-} from "../../../src/shared/relative-path.ts";
+import { parentOf, parseRelativePath, type RelativePath } from "../../../src/shared/relative-path.ts";
 import { silentReporter } from "../../../src/shared/reporter.ts";
 import { openStore, type Store } from "../../../src/shared/store/store.ts";
 import { writeTar } from "../../../src/shared/tar/write.ts";
@@ -44,23 +40,6 @@ async function smallRoot(store: Store): Promise<Tree> {
   }
   add({ ...COMMON, kind: "symlink", path: parseRelativePath("bin"), mode: 0o777, target: "usr/bin" });
   return [...paths.values()].sort((a, b) => compareCodeUnits(a.path, b.path));
-}
-
-export async function writeTree(tree: Tree, folder: string, store: Store): Promise<void> {
-  await mkdir(folder);
-  for (const node of tree) {
-    const path = safeJoin(folder, node.path);
-    if (node.kind === "directory") await mkdir(path, { recursive: true });
-    if (node.kind === "symlink") await symlink(node.target, path);
-    if (node.kind !== "file") continue;
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, createReadStream(store.pathOf(node.content.blob), range(node.content)));
-    await chmod(path, node.mode);
-  }
-}
-
-function range({ offset, sizeBytes }: { readonly offset: number; readonly sizeBytes: number }) {
-  return { start: offset, end: offset + Math.max(sizeBytes - 1, 0) };
 }
 
 export type Bench = {
@@ -132,7 +111,7 @@ export function depsOf(bench: Bench, changes: Partial<CompileDeps> = {}): Counti
       assembled += 1;
       return bench.root;
     },
-    materialize: (tree, folder) => writeTree(tree, folder, bench.store),
+    materialize: (tree, folder) => materialize(tree, folder, { store: bench.store }),
     assembled: () => assembled,
     ...changes,
   };
