@@ -1,46 +1,41 @@
 import { expect, test } from "vitest";
 import { answerQuery } from "../../../src/world/outside/dns.ts";
 
-/** RFC 1035 section 4.1: id 4343, recursion desired, one question. */
 function query(name: string, type: number): Buffer {
   const labels = name.split(".").map((label) => Buffer.concat([Buffer.of(label.length), Buffer.from(label)]));
-  const header = Buffer.from("434301000001000000000000", "hex");
-  return Buffer.concat([header, ...labels, Buffer.of(0, type >> 8, type & 0xff, 0, 1)]);
+  return Buffer.concat([
+    Buffer.from("abcd01000001000000000000", "hex"),
+    ...labels,
+    Buffer.of(0, 0, type, 0, 1),
+  ]);
 }
 
 test.each([
-  [1, "cb007150"],
-  [28, "20010db8000000020000000000000080"],
-])("a question of type %i is answered with the outside's own address", (type, data) => {
-  const answered = answerQuery(query("n0123456789abcdef.example", type));
+  ["A", 1, "cb007150"],
+  ["AAAA", 28, "20010db8000000020000000000000080"],
+])("answers any name's %s with an address of the outside", (_, type, data) => {
+  const asked = query("n0123456789abcdef.example", type);
+  const answered = answerQuery(asked);
   expect(answered?.name).toBe("n0123456789abcdef.example");
-  const hex = answered?.message.toString("hex") ?? "";
-  expect(hex.startsWith("43438580000100010000000")).toBe(true);
-  expect(hex.endsWith(`${(data.length / 2).toString(16).padStart(4, "0")}${data}`)).toBe(true);
+  const { message = Buffer.alloc(0) } = answered ?? {};
+  expect(message.toString("hex", 0, 12)).toBe("abcd85800001000100000000");
+  expect(message.subarray(12, asked.length)).toEqual(asked.subarray(12));
+  expect(message.toString("hex", message.length - data.length / 2)).toBe(data);
 });
 
-test("a TXT question is answered with one string", () => {
-  const message = answerQuery(query("a.example", 16))?.message;
-  expect(message?.subarray(-13).toString("latin1")).toBe("\x0c203.0.113.53");
+test("answers a type that it does not have with no record", () => {
+  expect(answerQuery(query("a.example", 99))?.message.readUInt16BE(6)).toBe(0);
 });
 
-test("a question of another type is answered with no record", () => {
-  const answered = answerQuery(query("a.example", 15));
-  expect(answered?.name).toBe("a.example");
-  expect(answered?.message.readUInt16BE(6)).toBe(0);
-});
-
-test("a query cut short is not answered, and throws nothing", () => {
-  const whole = query("n0123456789abcdef.example", 1);
-  for (let length = 0; length < whole.length; length += 1)
-    expect(answerQuery(whole.subarray(0, length)), `${length} bytes`).toBeUndefined();
-});
-
-test("an answer, two questions and a compressed name are not answered", () => {
-  const answer = query("a.example", 1);
-  answer.writeUInt8(0x81, 2);
-  const two = query("a.example", 1);
-  two.writeUInt16BE(2, 4);
-  const pointer = Buffer.concat([query("a.example", 1).subarray(0, 12), Buffer.from("c00c00010001", "hex")]);
-  expect([answer, two, pointer].map(answerQuery)).toEqual([undefined, undefined, undefined]);
+test.each([
+  ["an answer", Buffer.from("abcd81800001000000000000016100000100 01".replace(" ", ""), "hex")],
+  [
+    "two questions",
+    Buffer.from("abcd01000002000000000000016100000100010161000001 0001".replace(" ", ""), "hex"),
+  ],
+  ["a name without end", query("a.example", 1).subarray(0, 20)],
+  ["a compressed name", Buffer.from("abcd01000001000000000000c00c00010001", "hex")],
+  ["nothing", Buffer.alloc(0)],
+])("leaves %s unanswered", (_, message) => {
+  expect(answerQuery(message)).toBeUndefined();
 });
