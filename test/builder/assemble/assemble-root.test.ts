@@ -38,6 +38,14 @@ function library(name: string): Entry {
   return { path: `./usr/lib/${name}`, text: makeElf({ soname: name }) };
 }
 
+/** A root with one library and one user. */
+async function base(): Promise<AssembledRoot> {
+  const debs = [
+    deb("base", [{ path: "./usr/", kind: "directory", mtime: 1_000_000_000 }, library("liba.so.1")]),
+  ];
+  return await assemble(debs, { users: [USER] });
+}
+
 const USER = { name: "cloister", uid: 10001, gid: 10001, home: "/nonexistent", comment: "cloister services" };
 
 describe("one package", () => {
@@ -138,8 +146,8 @@ describe("one package", () => {
 
 describe("several packages", () => {
   test("share folders, whose date is the newest, in whatever order they are named", async () => {
-    const a = await lockDeb(store, deb("a", [{ path: "./usr/", kind: "directory", mtime: 1_000_000_001 }]));
-    const b = await lockDeb(store, deb("b", [{ path: "./usr/", kind: "directory", mtime: 1_000_000_002 }]));
+    const a = await lockDeb(store, deb("a", [{ path: "./usr/", kind: "directory", mtime: 1_000_000_002 }]));
+    const b = await lockDeb(store, deb("b", [{ path: "./usr/", kind: "directory", mtime: 1_000_000_001 }]));
     const { root } = await assemble([a, b]);
     expect(nodeAt(root, "usr").mtime).toBe(1_000_000_002);
     expect(await assemble([b, a])).toEqual({ ...(await assemble([a, b])) });
@@ -349,13 +357,6 @@ describe("effects", () => {
 });
 
 describe("a layer above another", () => {
-  async function base(): Promise<AssembledRoot> {
-    const debs = [
-      deb("base", [{ path: "./usr/", kind: "directory", mtime: 1_000_000_000 }, library("liba.so.1")]),
-    ];
-    return await assemble(debs, { users: [USER] });
-  }
-
   test("holds what is new and its parents as they are below", async () => {
     const below = await base();
     const additions = await treeOf({ "opt/tool/tool": "tool", "usr/share/tool/tool.txt": "text" }, store);

@@ -12,7 +12,8 @@ export function compareNames(a: string, b: string): number {
     if (isDigit(one) && isDigit(other)) {
       const first = readNumber(left, i);
       const second = readNumber(right, j);
-      if (first.value !== second.value) return first.value < second.value ? -1 : 1;
+      // C's difference of two ints, which overflows as they did.
+      if (first.value !== second.value) return (first.value - second.value) | 0;
       i = first.end;
       j = second.end;
     } else if (isDigit(one)) {

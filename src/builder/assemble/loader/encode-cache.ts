@@ -64,27 +64,24 @@ function hwcapOf(own: NonNullable<CacheEntry["hwcaps"]>, names: readonly string[
   return HWCAP_EXTENSION | (BigInt(own.isaLevel) << 32n) | BigInt(names.indexOf(own.name));
 }
 
-/** Sections: the generator's name (tag 0), then the offsets of the hwcaps' names (tag 1) where there are any. */
+/** Sections: the generator's name (tag 0), and where there are any the offsets of the hwcaps' names (tag 1), which lie before it. */
 function encodeExtension(
   offset: number,
   content: { readonly generator: string; readonly hwcaps: readonly number[] },
 ): Buffer {
   const generator = Buffer.from(content.generator);
-  const hwcaps = content.hwcaps;
+  const { hwcaps } = content;
   const count = hwcaps.length === 0 ? 1 : 2;
-  const generatorOffset = offset + 8 + count * SECTION_BYTES;
-  const hwcapsOffset = Math.ceil((generatorOffset + generator.length) / 4) * 4;
-  const end = count === 1 ? generatorOffset + generator.length : hwcapsOffset + hwcaps.length * 4;
-  const bytes = Buffer.alloc(end - offset);
+  const hwcapsOffset = 8 + count * SECTION_BYTES;
+  const generatorOffset = hwcapsOffset + hwcaps.length * 4;
+  const bytes = Buffer.alloc(generatorOffset + generator.length);
   bytes.writeUInt32LE(EXTENSION_MAGIC, 0);
   bytes.writeUInt32LE(count, 4);
-  writeSection(bytes, 8, { tag: 0, offset: generatorOffset, sizeBytes: generator.length });
-  bytes.set(generator, generatorOffset - offset);
-  if (count === 2) {
-    writeSection(bytes, 24, { tag: 1, offset: hwcapsOffset, sizeBytes: hwcaps.length * 4 });
-    for (const [index, name] of hwcaps.entries())
-      bytes.writeUInt32LE(name, hwcapsOffset - offset + index * 4);
-  }
+  writeSection(bytes, 8, { tag: 0, offset: offset + generatorOffset, sizeBytes: generator.length });
+  if (hwcaps.length > 0)
+    writeSection(bytes, 24, { tag: 1, offset: offset + hwcapsOffset, sizeBytes: hwcaps.length * 4 });
+  for (const [index, name] of hwcaps.entries()) bytes.writeUInt32LE(name, hwcapsOffset + index * 4);
+  bytes.set(generator, generatorOffset);
   return bytes;
 }
 
