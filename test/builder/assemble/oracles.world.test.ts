@@ -196,10 +196,12 @@ describe("ldconfig", () => {
         withoutGenerator(await readFile(join(host, "etc/ld.so.cache"))),
       );
       const after = await describeFolder(host);
-      const isTheirs = (path: string) => path.startsWith("var/cache/ldconfig");
-      expect([...after.keys()].filter((path) => !before.has(path) && !isTheirs(path))).toEqual([]);
-      const known = [...before].filter(([path]) => path !== "etc/ld.so.cache");
-      expect(known.filter(([path, line]) => line.startsWith("l") && after.get(path) !== line)).toEqual([]);
+      // Besides its own notes it makes nothing, and it takes nothing but links that lead nowhere.
+      const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
+        (path) =>
+          before.get(path) !== after.get(path) && !/^(?:var\/cache\/ldconfig|etc\/ld\.so\.cache$)/.test(path),
+      );
+      expect(changed.filter((path) => !path.includes("dangling"))).toEqual([]);
     },
   );
 });
