@@ -77,9 +77,10 @@ async function unpackPackages(
 ): Promise<readonly Unpacked[]> {
   const unpacked: Unpacked[] = [];
   await forEachBounded(packages, UNPACK_AT_A_TIME, async (locked) => {
-    const deb = await unpackDeb({ digest: locked.sha256, sizeBytes: locked.sizeBytes }, { store });
+    const { sha256: digest, sizeBytes, name, version } = locked;
+    const deb = await unpackDeb({ digest, sizeBytes, name: `${name} ${version}` }, { store });
     checkPackage(locked, deb);
-    unpacked.push({ ...deb, name: locked.name, version: locked.version });
+    unpacked.push({ ...deb, name, version });
   });
   return unpacked.sort(byKey(({ name }) => name));
 }

@@ -1,11 +1,10 @@
-import { collect } from "./collect.ts";
-import { hexOf } from "../../shared/digest.ts";
+import { hexOf, type Digest } from "../../shared/digest.ts";
 import { AppError } from "../../shared/errors.ts";
 import type { Store, StoredBlob } from "../../shared/store/store.ts";
 import { createTarIndexer } from "../../shared/tar/index-tar.ts";
-import type { Digest } from "../../shared/digest.ts";
 import { FORMAT } from "../format.ts";
 import type { Stanza } from "../lock/debian/control.ts";
+import { collect } from "./collect.ts";
 import { readAr, type ArMember } from "./deb/ar.ts";
 import { readControlTar } from "./deb/control-tar.ts";
 import { decompress } from "./deb/decompress.ts";
@@ -27,7 +26,7 @@ const MAX_CONTROL_BYTES = 64 << 20;
 const MAX_DATA_BYTES = 16 * 2 ** 30;
 
 /**
- * Decompresses once; later calls read what the store remembers. Throws AppError DEB_MISSING (unavailable), DEB_MALFORMED,
+ * Decompresses once; later calls read what the store remembers. Errors call the package by `name`, else by its digest. Throws AppError DEB_MISSING (unavailable), DEB_MALFORMED,
  * DEB_TOO_LARGE, TAR_MALFORMED, CONTROL_MALFORMED, STORE_DAMAGED and what `checkMembers` throws (integrity), XZ_MISSING and
  * DISK_FULL (preflight).
  */

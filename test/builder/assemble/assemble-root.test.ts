@@ -270,6 +270,15 @@ describe("a package that is not what the lock says is refused:", () => {
   });
 });
 
+test("a package that cannot be unpacked is called by its name", async () => {
+  const { digest, sizeBytes } = await store.add([Buffer.from("no archive at all")]);
+  const locked = { ...(await lockDeb(store, deb("a", []))), sha256: digest, sizeBytes };
+  await expect(assemble([locked])).rejects.toMatchObject({
+    code: "DEB_MALFORMED",
+    message: expect.stringContaining('"a 1.0-1"') as unknown,
+  });
+});
+
 describe("effects", () => {
   const script = { postinst: "#!/bin/sh\n" };
   const bound = (small: SmallDeb, effect: EffectName) =>

@@ -85,7 +85,7 @@ export function compress(bytes: Uint8Array, compression: Compression): Buffer {
     case ".zst":
       return zstdCompressSync(bytes);
     case ".xz":
-      return execFileSync("xz", ["-c"], { input: bytes });
+      return execFileSync("/usr/bin/xz", ["-c"], { input: bytes });
   }
 }
 

@@ -19,7 +19,7 @@ export type ElfFile = {
   readonly isDynamic: boolean;
 };
 
-export type ByteRange = { readonly offset: number; readonly sizeBytes: number };
+type ByteRange = { readonly offset: number; readonly sizeBytes: number };
 /** Yields at most the bytes asked for: fewer where the file ends before. */
 export type ReadRange = (range: ByteRange) => Promise<Uint8Array>;
 
