@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { readReleaseManifest } from "../appliance/release-files.ts";
 import { currentRelease, modelSocket, releaseFolder } from "../appliance/state.ts";
-import { MODEL_CONTAINER, SEALED_NETWORK } from "../appliance/up.ts";
+import { MODEL_CONTAINER, MODEL_DEMANDS, SEALED_NETWORK } from "../appliance/up.ts";
 import type { ApplianceManifest, ApplianceModel } from "../shared/appliance/manifest.ts";
 import { modelAlias } from "../shared/appliance/model-alias.ts";
 import type { Engine } from "../shared/engine/engine.ts";
@@ -19,8 +19,8 @@ import type { Command, CommandInput, Outcome } from "./command.ts";
 import { ENGINE_OPTION, engineOf, STATE_OPTION, stateRootOf } from "./far-side.ts";
 
 const IMAGE = "llama-cpp";
-const USER = { uid: 10_001, gid: 10_001 };
 const PORT = 8_080;
+/** What compose/cloister.yaml mounts. */
 const MODEL_MOUNT = "/models/model.gguf";
 const MOUNTS = [
   { path: MODEL_MOUNT, writable: false },
@@ -109,8 +109,8 @@ async function readSubject(root: string, engine: Engine): Promise<Subject> {
     modelPath: join(folder, model.path),
     compose: await read("compose/cloister.yaml"),
     container: MODEL_CONTAINER,
+    demands: MODEL_DEMANDS,
     network: SEALED_NETWORK,
-    user: USER,
     socketPath: modelSocket(root),
     port: PORT,
     alias: modelAlias(model),

@@ -3,12 +3,12 @@ import type { ContainerFacts } from "../shared/engine/container-facts.ts";
 import type { Engine, EngineImage, EngineNetwork } from "../shared/engine/engine.ts";
 import { AppError } from "../shared/errors.ts";
 import type { Reporter } from "../shared/reporter.ts";
-import { inconclusive, type Check, type KnownGap } from "./check.ts";
+import { inconclusive, type Check } from "./check.ts";
 import { complete, completionQuestion, judgeCompletion } from "./completion.ts";
 import { checkClosedFiles } from "./host/closed-files.ts";
 import { runCompanion, type CompanionDeps } from "./host/companion.ts";
 import { judgeCompose } from "./host/compose.ts";
-import { judgeGateway, openHostListener, reachFromHost, type HostListener } from "./host/gateway.ts";
+import { judgeGateway, openHostListener, reachFromHost } from "./host/gateway.ts";
 import { judgeIdentity } from "./host/identity.ts";
 import { checkModelFile } from "./host/model-file.ts";
 import { judgeNetwork } from "./host/network.ts";
@@ -16,6 +16,7 @@ import { judgeSettings } from "./host/settings.ts";
 import { checkSocket } from "./host/socket.ts";
 import { INSIDE_CHECKS, type InsideAnswer } from "./inside/answer.ts";
 import { judgeOutbound, OUTBOUND_QUESTION } from "./inside/outbound.ts";
+import type { Listener } from "./inside/listener.ts";
 import type { InsidePlan } from "./inside/plan.ts";
 import { RESERVED_TARGETS } from "./inside/targets.ts";
 import { knownAnswer } from "./known-answer.ts";
@@ -60,7 +61,11 @@ export async function verify(
       open === undefined ? undefined : await look(() => lookFromOpen(subject, { seen, plan, open }, deps));
     const hidden = "answer" in inside ? inside.answer.hidden : undefined;
     const closed = await checkClosedFiles(subject, hidden, deps.engine);
-    const gap = await judgeHostServices(gateway, listener, inside);
+    const gap = judgeGateway({
+      address: gateway,
+      fromHost: listener === undefined ? undefined : await reachFromHost(listener, deps.nonce),
+      fromInside: "answer" in inside ? inside.answer.gateway : undefined,
+    });
     const checks = [...fromHost, closed, ...insideChecks(inside), outbound(inside, twin)];
     return toReport(subject.release, checks, [gap]);
   } finally {
@@ -81,16 +86,15 @@ async function lookFromHost(
   subject: Subject,
   { seen, answer }: { readonly seen: Seen; readonly answer: string | undefined },
 ): Promise<readonly Check[]> {
-  const { user, socketPath } = subject;
-  const demands = { user: `${user.uid}:${user.gid}`, networks: [subject.network], dns: ["127.0.0.1"] };
+  const { socketPath } = subject;
   const replies = [await complete({ socketPath }), await complete({ socketPath })];
   return [
     judgeIdentity(subject.image, seen.container, seen.image),
-    judgeSettings(demands, seen.container),
+    judgeSettings(subject.demands, seen.container),
     judgeNetwork(subject, seen.container, seen.network),
     judgeCompose(subject.compose),
     await checkModelFile(subject.model, subject.modelPath, seen.container),
-    await checkSocket(socketPath, user),
+    await checkSocket(socketPath, userOf(subject)),
     judgeCompletion(completionQuestion("host", answer), replies, answer),
   ];
 }
@@ -101,7 +105,7 @@ function toPlan(
     readonly seen: Seen;
     readonly answer: string | undefined;
     readonly open: OpenNetwork | undefined;
-    readonly listener: HostListener | undefined;
+    readonly listener: Listener | undefined;
     readonly nonce: string;
   },
 ): InsidePlan {
@@ -111,7 +115,7 @@ function toPlan(
     format: 1,
     role: "companion",
     nonce: run.nonce,
-    user: subject.user,
+    user: userOf(subject),
     ...(address === undefined ? {} : { address }),
     mounts: subject.mounts,
     targets: [...RESERVED_TARGETS, ...(run.open?.targets ?? [])],
@@ -120,6 +124,12 @@ function toPlan(
     ...(run.answer === undefined ? {} : { answer: run.answer }),
     files: subject.files,
   };
+}
+
+function userOf({ demands }: Subject): { readonly uid: number; readonly gid: number } {
+  const [uid, gid] = demands.user.split(":").map(Number);
+  if (uid === undefined || gid === undefined) throw new Error(`No numeric user: ${demands.user}`);
+  return { uid, gid };
 }
 
 async function lookFromInside(
@@ -194,16 +204,4 @@ function outbound(inside: Look, twin: Look | undefined): Check {
         ...control,
         reason: "The twin on the open network gave no answer",
       });
-}
-
-async function judgeHostServices(
-  address: string | undefined,
-  listener: HostListener | undefined,
-  inside: Look,
-): Promise<KnownGap> {
-  return judgeGateway({
-    address,
-    fromHost: listener === undefined ? undefined : await reachFromHost(listener),
-    fromInside: "answer" in inside ? inside.answer.gateway : undefined,
-  });
 }

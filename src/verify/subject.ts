@@ -1,4 +1,5 @@
 import type { ApplianceImage, ApplianceModel, ImageFile } from "../shared/appliance/manifest.ts";
+import type { ContainerDemands } from "../shared/engine/demands.ts";
 import type { Target } from "./inside/plan.ts";
 
 /** What is to be verified: one running release. Everything that is compared with comes from here. */
@@ -13,7 +14,8 @@ export type Subject = {
   readonly compose: string;
   readonly container: string;
   readonly network: string;
-  readonly user: { readonly uid: number; readonly gid: number };
+  /** What the container was to be made with. */
+  readonly demands: ContainerDemands;
   /** The server's Unix socket as the host sees it. */
   readonly socketPath: string;
   readonly port: number;

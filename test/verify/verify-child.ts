@@ -1,5 +1,4 @@
 /** One run of the suite in whatever network name space this process was put: a request from a file, the report on standard output. */
-import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { connectEngine } from "../../src/shared/engine/engine.ts";
 import { silentReporter } from "../../src/shared/reporter.ts";
@@ -9,6 +8,7 @@ import type { OpenNetwork, Subject } from "../../src/verify/subject.ts";
 type Request = {
   readonly address: string;
   readonly scratch: string;
+  readonly nonce: string;
   readonly subject: Subject;
   readonly open?: OpenNetwork;
 };
@@ -19,6 +19,6 @@ const report = await verify(request.subject, request.open, {
   scratch: request.scratch,
   reporter: silentReporter,
   signal: AbortSignal.timeout(200_000),
-  nonce: randomBytes(8).toString("hex"),
+  nonce: request.nonce,
 });
 process.stdout.write(JSON.stringify(report));

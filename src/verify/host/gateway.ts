@@ -1,34 +1,22 @@
 /** The host's end of an internal network: a bridge hides the world, not the host itself. Said plainly until a firewall closes it. */
-import { createServer, type Server } from "node:net";
 import { isErrno } from "../../shared/errors.ts";
 import type { KnownGap } from "../check.ts";
 import { attempt, type AttemptOutcome } from "../inside/attempt.ts";
+import { openListener, type Listener } from "../inside/listener.ts";
+import { payloadsOf } from "../inside/outbound.ts";
 
-export type HostListener = { readonly address: string; readonly port: number; close(): Promise<void> };
-
-/** A listener that says nothing; undefined where this process is not on the host that has the address. */
-export async function openHostListener(address: string): Promise<HostListener | undefined> {
-  const server = createServer((socket) => void socket.on("error", () => socket.destroy()).end());
+/** undefined where this process is not on the host that has the address. */
+export async function openHostListener(address: string): Promise<Listener | undefined> {
   try {
-    await listen(server, address);
+    return await openListener(address);
   } catch (error) {
     if (isErrno(error, "EADDRNOTAVAIL")) return undefined;
     throw error;
   }
-  const bound = server.address();
-  if (bound === null || typeof bound === "string") throw new Error("The listener has no port");
-  return { address, port: bound.port, close: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
-function listen(server: Server, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, address, resolve);
-  });
-}
-
-export function reachFromHost(listener: HostListener): Promise<AttemptOutcome> {
-  return attempt({ protocol: "tcp", ...listener }, new Uint8Array(0));
+export function reachFromHost(listener: Listener, nonce: string): Promise<AttemptOutcome> {
+  return attempt({ protocol: "tcp", ...listener }, payloadsOf(nonce));
 }
 
 export function judgeGateway(seen: {

@@ -3,6 +3,9 @@ import { createSocket } from "node:dgram";
 import { connect, isIPv6 } from "node:net";
 import type { Target } from "./plan.ts";
 
+/** Sent over whatever opens: both hold the run's nonce, for whoever writes down what reaches the far side. */
+export type Payloads = { readonly tcp: Uint8Array; readonly udp: Uint8Array };
+
 /**
  * "through": the far side took the connection or answered. "refused": the far side, or something speaking for it, answered with a
  * refusal, so packets got there and back. Everything else is the errno, or "timeout".
@@ -13,19 +16,22 @@ const TIMEOUT_MS = 3_000;
 
 export function attempt(
   target: Pick<Target, "protocol" | "address" | "port">,
-  payload: Uint8Array,
+  payloads: Payloads,
 ): Promise<AttemptOutcome> {
-  return target.protocol === "tcp" ? attemptTcp(target) : attemptUdp(target, payload);
+  return target.protocol === "tcp" ? attemptTcp(target, payloads.tcp) : attemptUdp(target, payloads.udp);
 }
 
-function attemptTcp({ address, port }: { address: string; port: number }): Promise<AttemptOutcome> {
+function attemptTcp(
+  { address, port }: { address: string; port: number },
+  payload: Uint8Array,
+): Promise<AttemptOutcome> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, timeout: TIMEOUT_MS, autoSelectFamily: false });
     const end = (outcome: AttemptOutcome) => {
       socket.destroy();
       resolve(outcome);
     };
-    socket.once("connect", () => end("through"));
+    socket.once("connect", () => socket.end(payload, () => end("through")));
     socket.once("timeout", () => end("timeout"));
     socket.once("error", (error) => end(nameOf(error)));
   });

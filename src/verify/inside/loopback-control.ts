@@ -1,7 +1,7 @@
 /** What the suite itself opens on loopback, to show that its probes get through where something answers. */
 import { createSocket } from "node:dgram";
-import { createServer } from "node:net";
 import { answerQuery } from "./dns-message.ts";
+import { openListener } from "./listener.ts";
 
 export type LoopbackControl = {
   readonly tcpPort: number;
@@ -13,21 +13,18 @@ export const LOOPBACK = "127.0.0.1";
 
 /** A TCP listener, and a UDP responder that answers each DNS query for an address with CONTROL_ANSWER. */
 export async function openLoopbackControl(): Promise<LoopbackControl> {
-  const tcp = createServer((socket) => void socket.on("error", () => socket.destroy()).end());
+  const tcp = await openListener(LOOPBACK);
   const udp = createSocket("udp4");
   udp.on("message", (query, from) => {
     const answer = answerQuery(query);
     if (answer !== undefined) udp.send(answer, from.port, from.address);
   });
-  await new Promise<void>((resolve) => tcp.listen(0, LOOPBACK, resolve));
   await new Promise<void>((resolve) => udp.bind(0, LOOPBACK, resolve));
-  const address = tcp.address();
-  if (address === null || typeof address === "string") throw new Error("The listener has no port");
   return {
-    tcpPort: address.port,
+    tcpPort: tcp.port,
     udpPort: udp.address().port,
     close: async () => {
-      await new Promise<void>((resolve) => tcp.close(() => resolve()));
+      await tcp.close();
       await new Promise<void>((resolve) => udp.close(resolve));
     },
   };

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { fail, inconclusive, pass, summarize, type Check, type Question } from "../check.ts";
-import { attempt, type AttemptOutcome } from "./attempt.ts";
+import { attempt, type AttemptOutcome, type Payloads } from "./attempt.ts";
 import { addressQuery } from "./dns-message.ts";
 import { LOOPBACK, type LoopbackControl } from "./loopback-control.ts";
 import type { InsidePlan, Target } from "./plan.ts";
@@ -35,7 +35,7 @@ export async function attemptAll(
   plan: Pick<InsidePlan, "nonce" | "targets">,
   control: LoopbackControl,
 ): Promise<OutboundView> {
-  const payload = addressQuery(0x4343, `n${plan.nonce}.cloister-probe.example`);
+  const payload = payloadsOf(plan.nonce);
   const attempts = await Promise.all(
     plan.targets.map(async (target) => ({ target, outcome: await attempt(target, payload) })),
   );
@@ -44,6 +44,12 @@ export async function attemptAll(
     attempt({ protocol: "udp", address: LOOPBACK, port: control.udpPort }, payload),
   ]);
   return { attempts, controls: { tcp, udp } };
+}
+
+export function payloadsOf(nonce: string): Payloads {
+  const name = `n${nonce}.cloister-probe.example`;
+  const request = `GET /${nonce} HTTP/1.0\r\nHost: ${name}\r\n\r\n`;
+  return { tcp: Buffer.from(request), udp: addressQuery(0x4343, name) };
 }
 
 /** `twin`: the same attempts from a container on the open network that the operator named. */

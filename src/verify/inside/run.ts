@@ -7,7 +7,7 @@ import { checkFiles } from "./files.ts";
 import { openLoopbackControl, type LoopbackControl } from "./loopback-control.ts";
 import { checkMounts } from "./mounts.ts";
 import { judgeNames, lookUpAll } from "./names.ts";
-import { attemptAll } from "./outbound.ts";
+import { attemptAll, payloadsOf } from "./outbound.ts";
 import type { InsidePlan } from "./plan.ts";
 import { checkProcesses } from "./processes.ts";
 import { checkRoutes } from "./routes.ts";
@@ -32,7 +32,10 @@ export async function runInside(plan: InsidePlan): Promise<InsideAnswer> {
       guard("names", async () => [await checkNames(plan, control)]),
       guard("server", async () => checkServer(plan)),
     ];
-    const gateway = plan.gateway === undefined ? {} : { gateway: await attemptGateway(plan.gateway) };
+    const gateway =
+      plan.gateway === undefined
+        ? {}
+        : { gateway: await attempt({ protocol: "tcp", ...plan.gateway }, payloadsOf(nonce)) };
     const checks = (await Promise.all(looks)).flat();
     const [closed] = hidden;
     return {
@@ -50,10 +53,6 @@ export async function runInside(plan: InsidePlan): Promise<InsideAnswer> {
 
 async function checkNames(plan: InsidePlan, control: LoopbackControl): Promise<Check> {
   return judgeNames(await lookUpAll(plan.nonce, control));
-}
-
-function attemptGateway(gateway: { readonly address: string; readonly port: number }): Promise<string> {
-  return attempt({ protocol: "tcp", ...gateway }, new Uint8Array(0));
 }
 
 /** What could not be looked at is inconclusive, and the other checks go on. */
