@@ -30,8 +30,11 @@ const MAX_DATA_BYTES = 16 * 2 ** 30;
  * DEB_TOO_LARGE, TAR_MALFORMED, CONTROL_MALFORMED, STORE_DAMAGED and what `checkMembers` throws (integrity), XZ_MISSING and
  * DISK_FULL (preflight).
  */
-export async function unpackDeb(deb: StoredBlob, { store }: { readonly store: Store }): Promise<UnpackedDeb> {
-  const name = `${hexOf(deb.digest).slice(0, 12)}.deb`;
+export async function unpackDeb(
+  deb: StoredBlob & { readonly name?: string },
+  { store }: { readonly store: Store },
+): Promise<UnpackedDeb> {
+  const name = deb.name ?? `${hexOf(deb.digest).slice(0, 12)}.deb`;
   const unpacking = (await recall(deb, store)) ?? (await unpackAnew(deb, name, store));
   const controlTar = await collect(store.read(unpacking.controlTar.digest));
   const { control, files } = readControlTar(controlTar, name);
