@@ -26,9 +26,9 @@ const MAX_CONTROL_BYTES = 64 << 20;
 const MAX_DATA_BYTES = 16 * 2 ** 30;
 
 /**
- * Decompresses once; later calls read what the store remembers. Errors call the package by `name`, else by its digest. Throws AppError DEB_MISSING (unavailable), DEB_MALFORMED,
- * DEB_TOO_LARGE, TAR_MALFORMED, CONTROL_MALFORMED, STORE_DAMAGED and what `checkMembers` throws (integrity), XZ_MISSING and
- * DISK_FULL (preflight).
+ * Decompresses once; later calls read what the store remembers. Errors call the package by `name`, else by its digest. Throws
+ * AppError DEB_MISSING (unavailable), DEB_MALFORMED, DEB_TOO_LARGE, TAR_MALFORMED, CONTROL_MALFORMED, STORE_DAMAGED and what
+ * `checkMembers` throws (integrity), XZ_MISSING and DISK_FULL (preflight).
  */
 export async function unpackDeb(
   deb: StoredBlob & { readonly name?: string },
