@@ -38,8 +38,10 @@ export function askLocal(
       answer.on("error", fail);
       answer.on("data", (chunk: Buffer) => {
         sizeBytes += chunk.length;
-        if (sizeBytes > (limits.limitBytes ?? LIMIT_BYTES)) call.destroy(new Error("the answer is too long"));
-        else chunks.push(chunk);
+        chunks.push(chunk);
+        if (sizeBytes <= (limits.limitBytes ?? LIMIT_BYTES)) return;
+        fail(new Error("the answer is too long"));
+        call.destroy();
       });
       answer.on("end", () =>
         resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }),
