@@ -2,7 +2,7 @@ import type { Cursor } from "./cursor.ts";
 import { malformed } from "./malformed.ts";
 
 /** Scalars and strings are kept; arrays (vocabularies, merges) are walked over and leave their length. */
-export type MetadataValue =
+type MetadataValue =
   | { readonly kind: "number"; readonly value: number }
   | { readonly kind: "text"; readonly value: string }
   | { readonly kind: "array"; readonly count: number };

@@ -4,7 +4,7 @@ import { tensorType } from "./tensor-types.ts";
 
 /** One metadata pair; the order is the file's. Arrays are of one type. */
 export type Pair = readonly [key: string, value: PairValue];
-export type PairValue =
+type PairValue =
   | { readonly u32: number }
   | { readonly f32: number }
   | { readonly bool: boolean }

@@ -7,7 +7,7 @@ import { createTarIndexer, type IndexedMember } from "../../shared/tar/index-tar
 import { inconclusive, judgeFaults, plural, summarize, type Check, type Question } from "../check.ts";
 import { compareFiles, type FoundFile } from "../inside/files.ts";
 
-export const CLOSED_FILES: Question = {
+const CLOSED_FILES: Question = {
   id: "closed-files",
   title: "What its user may not read is the image's as well",
   where: "host",
@@ -69,7 +69,7 @@ export function judgeClosedFiles(
 }
 
 /** Members are named from the last part of `path` on. */
-export function readArchive(tar: Buffer, path: string): readonly FoundFile[] {
+function readArchive(tar: Buffer, path: string): readonly FoundFile[] {
   const indexer = createTarIndexer(path);
   indexer.push(tar);
   const parent = path.slice(0, path.lastIndexOf("/") + 1);

@@ -132,7 +132,7 @@ function isBelowAny(path: string, folders: readonly string[]): boolean {
   return folders.some((folder) => path.startsWith(`${folder}/`));
 }
 
-export async function readTree(root: string, skipped: readonly string[]): Promise<FoundTree> {
+async function readTree(root: string, skipped: readonly string[]): Promise<FoundTree> {
   const files: FoundFile[] = [];
   const closed: string[] = [];
   const folders = [""];

@@ -14,7 +14,7 @@ const QUESTION: Question = {
 };
 
 /** An address, or Node's name of the error. */
-export type LookupOutcome = string;
+type LookupOutcome = string;
 
 export type NamesView = {
   readonly system: LookupOutcome;

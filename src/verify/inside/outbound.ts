@@ -13,7 +13,7 @@ export const OUTBOUND_QUESTION: Question = {
     "every attempt ends in a timeout or as unreachable; none is taken and none is refused by a far side",
 };
 
-export type Attempt = { readonly target: Target; readonly outcome: AttemptOutcome };
+type Attempt = { readonly target: Target; readonly outcome: AttemptOutcome };
 export type OutboundView = {
   readonly attempts: readonly Attempt[];
   readonly controls: Readonly<Record<"tcp" | "udp", AttemptOutcome>>;
@@ -105,6 +105,6 @@ function describe({ target, outcome }: Attempt): string {
   return `${showTarget(target)} ${outcome}`;
 }
 
-export function showTarget({ protocol, address, port }: Target): string {
+function showTarget({ protocol, address, port }: Target): string {
   return `${protocol}:${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
 }

@@ -18,7 +18,7 @@ export type NetworkView = {
   readonly routes: readonly Route[];
 };
 
-export type NetworkInterface = {
+type NetworkInterface = {
   readonly name: string;
   readonly up: boolean;
   readonly addresses: readonly string[];

@@ -1,5 +1,4 @@
 import type { ValidateFunction } from "ajv/dist/2020.js";
-import type { Json } from "../../shared/canonical-json.ts";
 import { compileSchema } from "../../shared/schema.ts";
 import type { Check, KnownGap, Verdict } from "../check.ts";
 import schema from "./report.schema.json" with { type: "json" };
@@ -31,8 +30,4 @@ export function toReport(
 function verdictOf(totals: VerifyReport["totals"]): Verdict {
   if (totals.fail > 0) return "fail";
   return totals.inconclusive > 0 || totals.pass === 0 ? "inconclusive" : "pass";
-}
-
-export function reportData(report: VerifyReport): Json {
-  return report satisfies Json;
 }

@@ -166,6 +166,11 @@ describe("judgeOutbound", () => {
     );
     expect(judgeOutbound(view("timeout"), view("timeout")).verdict).toBe("inconclusive");
     expect(judgeOutbound(view("timeout"), { ...view("through"), attempts: [] }).verdict).toBe("inconclusive");
+    const nowhere = {
+      ...view("timeout"),
+      attempts: [{ target: { ...target, given: false }, outcome: "timeout" }],
+    };
+    expect(judgeOutbound(nowhere, nowhere).verdict).toBe("inconclusive");
     const other = { target: { ...target, port: 81 }, outcome: "through" };
     expect(judgeOutbound(view("timeout"), { ...view("through"), attempts: [other] }).verdict).toBe(
       "inconclusive",
@@ -214,6 +219,10 @@ describe("judgeFiles", () => {
   const found: readonly FoundFile[] = listed.slice(0, 4);
   const plan = { files: listed, mounts: [{ path: "/models/model.gguf", writable: false }] };
 
+  function judgeWith(path: string) {
+    return judgeFiles(plan, { files: [...found, folder(path)], closed: ["root"] }).check;
+  }
+
   test("passes where all is equal, and hands on what could not be read", () => {
     const look = judgeFiles(plan, { files: found, closed: ["root"] });
     expect(look).toMatchObject({ check: { verdict: "pass" }, hidden: ["root"] });
@@ -224,11 +233,9 @@ describe("judgeFiles", () => {
   });
 
   test("leaves out what the engine makes on the way to a mount, and nothing like it", () => {
-    const judge = (path: string) =>
-      judgeFiles(plan, { files: [...found, folder(path)], closed: ["root"] }).check;
-    expect(judge("models").verdict).toBe("pass");
-    expect(judge("models2")).toMatchObject({ verdict: "fail", observed: "models2 is not listed" });
-    expect(judge("etc/hosts2").verdict).toBe("fail");
+    expect(judgeWith("models").verdict).toBe("pass");
+    expect(judgeWith("models2")).toMatchObject({ verdict: "fail", observed: "models2 is not listed" });
+    expect(judgeWith("etc/hosts2").verdict).toBe("fail");
   });
 
   test.each<[Partial<FoundFile>, string]>([
