@@ -32,7 +32,9 @@ export async function startEngine(record: WorldRecord): Promise<RunningProgram> 
   const resolver = join(folder, "resolv.conf");
   await writeFile(resolver, `nameserver ${RESOLVER}\n`);
   await mkdir(join(folder, "engine"), { recursive: true });
-  for (const stale of ["docker.sock", "docker.pid"]) await rm(join(folder, stale), { force: true });
+  // A killed containerd that nobody has reaped counts as running for dockerd, which then waits for it in vain.
+  const stale = ["docker.sock", "docker.pid", "engine/exec/containerd/containerd.pid"];
+  for (const name of stale) await rm(join(folder, name), { force: true });
   const log: string[] = [];
   const program = await startProgram(
     "nsenter",

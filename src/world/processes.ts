@@ -18,6 +18,13 @@ export async function processesUnder(controlGroup: string): Promise<readonly num
   );
 }
 
+/** Programs that were started with a path below this folder on their command line. */
+export async function processesOf(folder: string): Promise<readonly number[]> {
+  return await processesWhere(async (pid) =>
+    (await readFile(`/proc/${pid}/cmdline`, "utf8")).includes(`${folder}/`),
+  );
+}
+
 /** KILL to each, and waits until none of what `find` finds is left; gives up after ten seconds. */
 export async function endAll(find: () => Promise<readonly number[]>): Promise<void> {
   for (let tries = 0; tries < 100; tries += 1) {

@@ -10,11 +10,13 @@ import { exec, PLAIN_ENVIRONMENT, type ExecOptions, type ExecResult } from "../s
 import { startProgram, type RunningProgram } from "../shared/program.ts";
 import { ownOwner } from "../shared/store/owner.ts";
 import { engineAddressOf, startEngine } from "./engine-process.ts";
-import { readEvents, type OutsideEvent } from "./event.ts";
+import type { OutsideEvent } from "./event.ts";
 import { createNamespaces, OUTSIDE_DEVICE } from "./namespaces.ts";
-import { EVENTS_FILE, READY } from "./outside/main.ts";
+import { READY } from "./outside/main.ts";
+import { endAll, processesOf } from "./processes.ts";
 import { readRecords, worldFolder, writeRecord, type WorldRecord } from "./record.ts";
 import { removeWorld, sweep } from "./sweep.ts";
+import { createWatch } from "./watch.ts";
 
 export type World = {
   readonly id: string;
@@ -24,10 +26,10 @@ export type World = {
   /** Runs a program to its end in the host's, or the outside's, network. */
   exec(file: string, args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   execOutside(file: string, args: readonly string[], options?: ExecOptions): Promise<ExecResult>;
-  /** Everything that reached the outside so far. */
+  /** Everything that reached the outside so far. Throws AppError OUTSIDE_BLIND (inconclusive) where it cannot see any more. */
   events(): Promise<readonly OutsideEvent[]>;
   startEngine(): Promise<void>;
-  /** As a crash would end it: nothing is stopped in order. */
+  /** As a crash would end it, with its containerd and shims: nothing is stopped in order, containers are orphans. */
   killEngine(): Promise<void>;
   /** Leaves it to `removeKept` of a later process. */
   keep(): Promise<void>;
@@ -81,10 +83,11 @@ export async function createWorld(options: { readonly engine: boolean }): Promis
     engineAddress: engineAddressOf(record.id),
     exec: execIn(record.hostNamespace),
     execOutside: execIn(record.outsideNamespace),
-    events: () => readEvents(join(worldFolder(record.id), EVENTS_FILE)),
+    events: createWatch(record),
     startEngine: start,
     killEngine: async () => {
       await engine?.kill();
+      await endAll(() => processesOf(join(worldFolder(record.id), "engine")));
     },
     keep: () => change({ kept: true }),
     destroy: () => removeWorld(record),
