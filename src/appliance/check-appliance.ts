@@ -45,7 +45,7 @@ export async function readPromises(appliance: Appliance): Promise<CheckedApplian
 export async function checkAppliance(appliance: Appliance, deps: CheckDeps): Promise<CheckedAppliance> {
   const checked = await readPromises(appliance);
   const faults = [...strangers(appliance, checked), ...(await differing(appliance, checked, deps))];
-  if (faults.length === 0) faults.push(...(await layoutFaults(appliance, checked.manifest)));
+  if (faults.length === 0) faults.push(...(await layoutFaults(appliance, checked)));
   if (faults.length > 0) throw notIntact(appliance, faults);
   return checked;
 }
@@ -56,7 +56,7 @@ export async function assertPromised(appliance: Appliance, checked: CheckedAppli
   const expected = checked.sums.get(MANIFEST);
   if (expected !== undefined && expected !== checked.manifestDigest)
     faults.push(`"${MANIFEST}" has ${checked.manifestDigest}, expected ${expected}`);
-  if (faults.length === 0) faults.push(...(await layoutFaults(appliance, checked.manifest)));
+  if (faults.length === 0) faults.push(...(await layoutFaults(appliance, checked)));
   if (faults.length > 0) throw notIntact(appliance, faults);
 }
 

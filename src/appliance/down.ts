@@ -4,7 +4,7 @@ import { PROJECT } from "./compose.ts";
 import { withState } from "./state.ts";
 
 /** Compose's own label on all that it makes. */
-export const PROJECT_LABEL = `com.docker.compose.project=${PROJECT}`;
+const PROJECT_LABEL = `com.docker.compose.project=${PROJECT}`;
 
 export type TakenDown = {
   readonly containers: readonly string[];

@@ -2,8 +2,15 @@
 import type { ValidateFunction } from "ajv/dist/2020.js";
 import type { ApplianceImage, ApplianceManifest } from "../shared/appliance/manifest.ts";
 import { hexOf, type Digest } from "../shared/digest.ts";
+import type { RelativePath } from "../shared/relative-path.ts";
 import { compileSchema } from "../shared/schema.ts";
-import { readText, type Appliance } from "./open-appliance.ts";
+import { readText, type Appliance, type CarriedFile } from "./open-appliance.ts";
+import { isListed } from "./sums.ts";
+
+type Promises = {
+  readonly manifest: ApplianceManifest;
+  readonly sums: ReadonlyMap<RelativePath, Digest>;
+};
 
 type OciManifest = {
   readonly config: { readonly digest: Digest };
@@ -21,6 +28,8 @@ type DockerManifest = readonly {
   readonly RepoTags: readonly string[];
   readonly Layers: readonly string[];
 }[];
+
+const BLOBS = "images/blobs/sha256/";
 
 const digest = { type: "string", pattern: "^sha256:[0-9a-f]{64}$" };
 const strings = { type: "array", items: { type: "string" } };
@@ -64,12 +73,15 @@ const isDockerManifest = compileSchema<DockerManifest>({
   },
 });
 
-/** Sentences about what does not agree; none where all does. The bytes themselves are the sums' affair. */
+/**
+ * Sentences about what does not agree; none where all does. That the bytes have their sums is shown elsewhere; here the sums
+ * themselves are held against the digests that name a blob or a model, for whoever changes a file can change its line as well.
+ */
 export async function layoutFaults(
   appliance: Appliance,
-  manifest: ApplianceManifest,
+  { manifest, sums }: Promises,
 ): Promise<readonly string[]> {
-  const faults: string[] = [];
+  const faults = [...misnamed(manifest, sums), ...miscounted(appliance, manifest)];
   const index = await readAs(appliance, "images/index.json", isIndex);
   const docker = await readAs(appliance, "images/manifest.json", isDockerManifest);
   if (index === undefined) faults.push('"images/index.json" is no OCI index');
@@ -101,6 +113,32 @@ export async function layoutFaults(
       faults.push(`"${model.path}" has ${sizeBytes ?? "no"} bytes, expected ${model.sizeBytes}`);
   }
   return faults;
+}
+
+function* misnamed(manifest: ApplianceManifest, sums: Promises["sums"]): Generator<string> {
+  const models = manifest.models.map(({ path, sha256 }) => [path, sha256] as const);
+  const named = new Map<string, string>(models);
+  for (const path of sums.keys())
+    if (path.startsWith(BLOBS)) named.set(path, `sha256:${path.slice(BLOBS.length)}`);
+  for (const [path, received] of sums) {
+    const expected = named.get(path) ?? received;
+    if (received !== expected) yield `"${path}" has ${received}, expected ${expected}`;
+  }
+}
+
+/** The totals count neither appliance.json, which they stand in, nor SHA256SUMS. */
+function* miscounted(appliance: Appliance, { totals }: ApplianceManifest): Generator<string> {
+  const counted = appliance.entries.filter(({ path }) => isListed(path) && path !== "appliance.json");
+  const sizeBytes = sizeOf(counted);
+  if (counted.length !== totals.files || sizeBytes !== totals.sizeBytes)
+    yield `it has ${counted.length} files of ${sizeBytes} bytes, expected ${totals.files} of ${totals.sizeBytes}`;
+  const imageBytes = sizeOf(counted.filter(({ path }) => path.startsWith("images/")));
+  if (imageBytes !== totals.imageBytes)
+    yield `images/ has ${imageBytes} bytes, expected ${totals.imageBytes}`;
+}
+
+function sizeOf(files: readonly CarriedFile[]): number {
+  return files.reduce((sum, file) => sum + file.sizeBytes, 0);
 }
 
 async function imageFaults(appliance: Appliance, image: ApplianceImage): Promise<readonly string[]> {
@@ -143,8 +181,8 @@ function inLayout(blob: Digest): string {
   return blobPath(blob).slice("images/".length);
 }
 
-export function blobPath(blob: Digest): string {
-  return `images/blobs/sha256/${hexOf(blob)}`;
+function blobPath(blob: Digest): string {
+  return `${BLOBS}${hexOf(blob)}`;
 }
 
 async function readAs<T>(

@@ -23,7 +23,7 @@ const MEANINGS: Readonly<Record<keyof typeof EXIT_CODES, string>> = {
 };
 
 export function overview(commands: readonly Command[]): string {
-  const width = Math.max(...commands.map(({ name }) => name.length));
+  const width = Math.max(...commands.filter(({ summary }) => summary !== "").map(({ name }) => name.length));
   const sides = SIDES.flatMap(([side, title]) => {
     const own = commands.filter((command) => command.side === side && command.summary !== "");
     return own.length === 0

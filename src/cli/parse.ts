@@ -9,7 +9,7 @@ import {
 } from "../commands/command.ts";
 import { AppError, messageOf } from "../shared/errors.ts";
 
-export type GlobalFlags = { readonly json: boolean; readonly quiet: boolean };
+type GlobalFlags = { readonly json: boolean; readonly quiet: boolean };
 
 export type Invocation =
   | {

@@ -26,7 +26,7 @@ export type Http = {
   close(): Promise<void>;
 };
 
-export type HttpGetOptions = {
+type HttpGetOptions = {
   /** Ask for the bytes from here on; the response's own `offset` tells whether the server agreed. */
   readonly offset?: number;
   readonly accept?: string;

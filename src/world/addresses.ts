@@ -5,7 +5,7 @@ export const OUTSIDE_UPLINK = { v4: "203.0.113.1", v6: "2001:db8:0:1::1" } as co
 export const RESOLVER = "203.0.113.53";
 export const WEB = { v4: "203.0.113.80", v6: "2001:db8:0:2::80" } as const;
 export const OTHER_WEB = "198.51.100.80";
-export const METADATA = "169.254.169.254";
+const METADATA = "169.254.169.254";
 
 /** What the outside answers on. */
 export const OUTSIDE_V4 = [RESOLVER, WEB.v4, OTHER_WEB, METADATA] as const;

@@ -25,6 +25,14 @@ export function noncesIn(bytes: Uint8Array | string): readonly string[] {
   return [...new Set(text.match(NONCE) ?? [])];
 }
 
+/**
+ * A kernel that finds a wire looks for routers, groups and neighbours on it (RFC 4861, RFC 3810). What is addressed to a link-local
+ * address goes no further than the wire, and no program of a container can send it across a router.
+ */
+export function isHousekeeping({ receiver, to }: OutsideEvent): boolean {
+  return receiver === "packet" && /^(?:ff02|fe[89ab][0-9a-f]):/.test(to);
+}
+
 /** Complete lines only: the last one may be under way. */
 export async function readEvents(path: string): Promise<readonly OutsideEvent[]> {
   const text = await readFile(path, "utf8").catch((error: unknown) => {

@@ -9,7 +9,7 @@ import {
   OUTSIDE_V6,
 } from "./addresses.ts";
 
-export const HOST_DEVICE = "up0";
+const HOST_DEVICE = "up0";
 export const OUTSIDE_DEVICE = "in0";
 
 type Names = { readonly hostNamespace: string; readonly outsideNamespace: string };

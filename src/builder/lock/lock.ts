@@ -28,7 +28,7 @@ export type Lock = {
 };
 
 /** A file at a mirror: `mirror` is a name that the machine's settings turn into an address. */
-export type Location = { readonly mirror: MirrorName; readonly path: RelativePath };
+type Location = { readonly mirror: MirrorName; readonly path: RelativePath };
 export const MIRROR_NAMES = ["debian", "debian-security", "pypi", "npm"] as const;
 export type MirrorName = (typeof MIRROR_NAMES)[number];
 
@@ -75,7 +75,7 @@ export type ScriptDecision =
   | { readonly kind: "not needed"; readonly because: string };
 
 /** What assemble does itself instead of running a script. */
-export const EFFECT_NAMES = ["accounts", "ca-bundle", "ld-so-cache", "merged-usr", "os-files"] as const;
+const EFFECT_NAMES = ["accounts", "ca-bundle", "ld-so-cache", "merged-usr", "os-files"] as const;
 export type EffectName = (typeof EFFECT_NAMES)[number];
 
 export type LockedCompile = {

@@ -11,7 +11,7 @@ export type FarSide = {
   run(args: readonly string[], accept?: readonly number[]): Promise<FarResult>;
 };
 
-export type FarResult = { readonly exitCode: number; readonly data: unknown };
+type FarResult = { readonly exitCode: number; readonly data: unknown };
 
 const TIMEOUT_MS = 1_200_000;
 

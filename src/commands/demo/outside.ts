@@ -1,5 +1,5 @@
 /** What the outside saw, in two parts: while only the sealed stack ran, and when its twin on an open network did the same. */
-import type { OutsideEvent } from "../../world/event.ts";
+import { isHousekeeping, type OutsideEvent } from "../../world/event.ts";
 
 export type OutsideVerdict = {
   readonly verdict: "pass" | "failed-check" | "inconclusive";
@@ -26,9 +26,4 @@ export function judgeOutside(sealed: readonly OutsideEvent[], twin: readonly Out
     twinNonces: nonces.size,
     leaks: [...leaks],
   };
-}
-
-/** A kernel that finds a wire asks for routers and groups on it (RFC 4861, RFC 3810), to link-local addresses that go no further. */
-function isHousekeeping({ receiver, to }: OutsideEvent): boolean {
-  return receiver === "packet" && to.startsWith("ff02:");
 }

@@ -49,9 +49,10 @@ export async function runOnce(
     const container = await engine.docker.createContainer({ ...createOptions(spec), abortSignal: signal });
     try {
       await container.start({ abortSignal: signal });
-      const status: { StatusCode: number } = await container.wait({ abortSignal: signal });
+      const wait: Promise<{ StatusCode: number }> = container.wait({ abortSignal: signal });
+      const { StatusCode: exitCode } = await orAborted(wait, signal);
       const logs = await container.logs({ stdout: true, stderr: true, follow: true, abortSignal: signal });
-      return { exitCode: status.StatusCode, ...(await readLogs(engine.docker, logs, spec)) };
+      return { exitCode, ...(await orAborted(readLogs(engine.docker, logs, spec), signal)) };
     } finally {
       await container.remove({ force: true, v: true });
     }
@@ -63,6 +64,19 @@ export async function runOnce(
       `Cannot ${what}: it did not end within ${spec.timeoutMs} ms`,
       { cause: error, fields: { reference: spec.reference } },
     );
+  }
+}
+
+/** dockerode forgets who waits where a request is aborted after the answer's headers: its promise would never settle. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const reject = (): void => aborted.reject(signal.reason);
+  signal.addEventListener("abort", reject, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", reject);
   }
 }
 

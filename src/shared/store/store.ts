@@ -97,7 +97,7 @@ export async function openStore(root: string): Promise<Store> {
 }
 
 /** Throws SIZE_MISMATCH or DIGEST_MISMATCH (integrity). */
-export function assertSame(received: StoredBlob, expected: StoredBlob): void {
+function assertSame(received: StoredBlob, expected: StoredBlob): void {
   if (received.sizeBytes !== expected.sizeBytes) {
     throw new AppError(
       { class: "integrity", code: "SIZE_MISMATCH" },

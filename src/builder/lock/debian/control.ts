@@ -5,7 +5,7 @@
  */
 import { AppError } from "../../../shared/errors.ts";
 
-export type Field = { readonly name: string; readonly value: string };
+type Field = { readonly name: string; readonly value: string };
 
 /** The fields in their order, under their lower-case names: field names have no case. */
 export type Stanza = ReadonlyMap<string, Field>;

@@ -2,7 +2,7 @@
 import { AppError } from "../../../shared/errors.ts";
 import { compareVersions } from "./version.ts";
 
-export type Operator = "<<" | "<=" | "=" | ">=" | ">>";
+type Operator = "<<" | "<=" | "=" | ">=" | ">>";
 
 export type Relation = {
   readonly name: string;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exec } from "../../../../src/shared/exec.ts";
 
-export type SuiteFiles = {
+type SuiteFiles = {
   readonly suite: string;
   readonly inRelease: string;
   readonly packages: string | undefined;
