@@ -1,6 +1,7 @@
 import { parseApplianceManifest, type ApplianceManifest } from "../../shared/appliance/manifest.ts";
-import { createHasher, hexOf, type Digest } from "../../shared/digest.ts";
+import { hexOf, type Digest } from "../../shared/digest.ts";
 import { AppError } from "../../shared/errors.ts";
+import { hashChunks } from "../../shared/hash-file.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { AppliancePlan } from "../appliance/plan.ts";
 import type { Carried, Difference } from "./carried.ts";
@@ -87,9 +88,7 @@ async function digestsOf(carried: Carried): Promise<ReadonlyMap<string, Digest>>
   const digests = new Map<string, Digest>();
   for (const { path } of carried.entries) {
     if (path.startsWith(SIGNATURES)) continue;
-    const hasher = createHasher();
-    for await (const chunk of carried.read(path)) hasher.update(chunk);
-    digests.set(path, hasher.finish().digest);
+    digests.set(path, (await hashChunks(carried.read(path))).digest);
   }
   return digests;
 }

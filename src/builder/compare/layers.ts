@@ -1,4 +1,5 @@
-import { createHasher, type Digest } from "../../shared/digest.ts";
+import { type Digest } from "../../shared/digest.ts";
+import { hashChunks } from "../../shared/hash-file.ts";
 import type { Store } from "../../shared/store/store.ts";
 import { createTarIndexer, type IndexedMember } from "../../shared/tar/index-tar.ts";
 import { createRangeReader } from "../../shared/tar/ranges.ts";
@@ -39,10 +40,9 @@ async function entriesOf(layer: Digest, { store }: LayerDeps): Promise<readonly 
   try {
     const entries: Entry[] = [];
     for (const { offset, ...member } of indexer.finish()) {
-      const hasher = createHasher();
       const range = { offset, sizeBytes: member.sizeBytes };
-      for await (const chunk of ranges.read(store.pathOf(layer), range)) hasher.update(chunk);
-      entries.push({ ...member, sha256: hasher.finish().digest });
+      const { digest } = await hashChunks(ranges.read(store.pathOf(layer), range));
+      entries.push({ ...member, sha256: digest });
     }
     return entries;
   } finally {

@@ -2,8 +2,8 @@
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { createHasher, type Digest } from "../../shared/digest.ts";
 import { AppError, isErrno } from "../../shared/errors.ts";
+import { hashFile } from "../../shared/hash-file.ts";
 import { compareCodeUnits } from "../../shared/order.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { Lock } from "../lock/lock.ts";
@@ -21,7 +21,7 @@ export async function takeFromFolder(
   for (const path of await filesBelow(folder)) {
     const { size } = await stat(path);
     if (!wanted.some(({ sizeBytes }) => sizeBytes === size)) continue;
-    const digest = await digestOfFile(path);
+    const digest = (await hashFile(path)).digest;
     if (!wanted.some(({ sha256 }) => sha256 === digest) || (await store.has(digest))) continue;
     await store.put(createReadStream(path), { digest, sizeBytes: size });
     taken += 1;
@@ -42,11 +42,4 @@ async function filesBelow(folder: string): Promise<readonly string[]> {
       { cause: error },
     );
   }
-}
-
-async function digestOfFile(path: string): Promise<Digest> {
-  const hasher = createHasher();
-  const chunks: AsyncIterable<Uint8Array> = createReadStream(path, { highWaterMark: 1 << 20 });
-  for await (const chunk of chunks) hasher.update(chunk);
-  return hasher.finish().digest;
 }

@@ -1,6 +1,7 @@
 import { canonicalJson, readableJson } from "../../shared/canonical-json.ts";
 import type { ImageFile, ImageFileList } from "../../shared/appliance/manifest.ts";
-import { createHasher, digestOf, type Digest } from "../../shared/digest.ts";
+import { digestOf, type Digest } from "../../shared/digest.ts";
+import { hashChunks } from "../../shared/hash-file.ts";
 import { recallBlob } from "../../shared/store/recall-blob.ts";
 import type { Store, StoredBlob } from "../../shared/store/store.ts";
 import { createRangeReader, type RangeReader } from "../../shared/tar/ranges.ts";
@@ -66,7 +67,5 @@ async function describe(root: Tree, deps: { store: Store; ranges: RangeReader })
 }
 
 async function hashRange(content: Content, deps: { store: Store; ranges: RangeReader }): Promise<Digest> {
-  const hasher = createHasher();
-  for await (const chunk of deps.ranges.read(deps.store.pathOf(content.blob), content)) hasher.update(chunk);
-  return hasher.finish().digest;
+  return (await hashChunks(deps.ranges.read(deps.store.pathOf(content.blob), content))).digest;
 }

@@ -1,8 +1,8 @@
-import { createReadStream } from "node:fs";
 import type { ApplianceModel } from "../../shared/appliance/manifest.ts";
 import type { ContainerFacts } from "../../shared/engine/container-facts.ts";
-import { createHasher, type Digest } from "../../shared/digest.ts";
+import { type Digest } from "../../shared/digest.ts";
 import { isErrno } from "../../shared/errors.ts";
+import { hashFile } from "../../shared/hash-file.ts";
 import { inconclusive, judgeFaults, type Check, type Question } from "../check.ts";
 
 const QUESTION: Question = {
@@ -49,13 +49,10 @@ export function judgeModelFile(
 }
 
 async function hashIfThere(path: string): Promise<Digest | undefined> {
-  const hasher = createHasher();
   try {
-    const chunks: AsyncIterable<Uint8Array> = createReadStream(path, { highWaterMark: 1 << 20 });
-    for await (const chunk of chunks) hasher.update(chunk);
+    return (await hashFile(path)).digest;
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   }
-  return hasher.finish().digest;
 }

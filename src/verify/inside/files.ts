@@ -2,11 +2,11 @@
  * Compares the root that process 1 sees with the image's file list: every path, its kind, mode, owner and bytes, and nothing besides.
  * What the engine and the stack put there is left out by name, each with its reason.
  */
-import { createReadStream } from "node:fs";
 import { lstat, readdir, readlink } from "node:fs/promises";
 import type { ImageFile } from "../../shared/appliance/manifest.ts";
-import { createHasher, type Digest } from "../../shared/digest.ts";
+import { type Digest } from "../../shared/digest.ts";
 import { isErrno } from "../../shared/errors.ts";
+import { hashFile } from "../../shared/hash-file.ts";
 import { compareCodeUnits } from "../../shared/order.ts";
 import { inconclusive, judgeFaults, plural, summarize, type Check, type Question } from "../check.ts";
 import type { InsidePlan } from "./plan.ts";
@@ -168,18 +168,15 @@ async function readEntry(root: string, path: string): Promise<FoundFile> {
   if (stats.isSymbolicLink())
     return { ...metadata, kind: "symlink", target: await readlink(`${root}/${path}`) };
   if (!stats.isFile()) return { ...metadata, kind: "other" };
-  const sha256 = await hashFile(`${root}/${path}`);
+  const sha256 = await hashIfReadable(`${root}/${path}`);
   return { ...metadata, kind: "file", ...(sha256 === undefined ? {} : { sha256 }) };
 }
 
-async function hashFile(path: string): Promise<Digest | undefined> {
-  const hasher = createHasher();
+async function hashIfReadable(path: string): Promise<Digest | undefined> {
   try {
-    const chunks: AsyncIterable<Uint8Array> = createReadStream(path, { highWaterMark: 1 << 18 });
-    for await (const chunk of chunks) hasher.update(chunk);
+    return (await hashFile(path)).digest;
   } catch (error) {
     if (isErrno(error, "EACCES")) return undefined;
     throw error;
   }
-  return hasher.finish().digest;
 }
