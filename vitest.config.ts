@@ -26,6 +26,7 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           exclude: ["test/e2e/**/*.full.test.ts"],
+          globalSetup: ["test/e2e/setup.ts"],
           fileParallelism: false,
           testTimeout: 3_600_000,
           hookTimeout: 3_600_000,
@@ -35,6 +36,7 @@ export default defineConfig({
         test: {
           name: "full",
           include: ["test/e2e/**/*.full.test.ts"],
+          globalSetup: ["test/e2e/setup.ts"],
           fileParallelism: false,
           testTimeout: 3_600_000,
           hookTimeout: 3_600_000,

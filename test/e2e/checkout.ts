@@ -58,11 +58,25 @@ export async function cloister(
   args: readonly string[],
   options: CloisterOptions = {},
 ): Promise<CloisterResult> {
-  const checkout = options.checkout ?? REPOSITORY;
-  const program =
-    options.node === undefined ? [join(checkout, "cloister")] : [options.node, join(checkout, "src/cli.ts")];
+  return await run(options.node === undefined ? "cloister" : "src/cli.ts", args, options);
+}
+
+/** Runs a program of the checkout to its end: by `node`, or by itself where none is given. */
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: CloisterOptions,
+): Promise<CloisterResult> {
+  const result = await start(program, args, options);
+  return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
+}
+
+/** Begins it. Its process id is the one of the program that the launcher becomes. */
+export function start(program: string, args: readonly string[], options: CloisterOptions) {
+  const path = join(options.checkout ?? REPOSITORY, program);
+  const words = options.node === undefined ? [path] : [options.node, path];
   const script = 'umask "$0"; exec "$@"';
-  const result = await execa("/bin/sh", ["-c", script, options.umask ?? "022", ...program, ...args], {
+  return execa("/bin/sh", ["-c", script, options.umask ?? "022", ...words, ...args], {
     extendEnv: options.uid === undefined,
     reject: false,
     stdin: "ignore",
@@ -72,7 +86,6 @@ export async function cloister(
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     env: { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", ...options.env },
   });
-  return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
 }
 
 /** The same, and every exit code but 0 is an error with what was said. */
