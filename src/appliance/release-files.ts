@@ -32,7 +32,10 @@ export async function readReleaseManifest(root: string, release: Release): Promi
  * `wanted` is a name, an alias or the beginning of a sha256; it may be left out where there is one model. Throws AppError
  * NO_MODEL, MODEL_UNKNOWN (preflight).
  */
-export function chooseModel(manifest: ApplianceManifest, wanted: string | undefined): ApplianceModel {
+export function chooseModel(
+  manifest: Pick<ApplianceManifest, "models">,
+  wanted: string | undefined,
+): ApplianceModel {
   const known = manifest.models.map((model) => `${modelAlias(model)} (${model.sha256})`).join(", ");
   if (manifest.models.length === 0) {
     throw new AppError(

@@ -39,7 +39,7 @@ export function stateRoot(given: string | undefined, env: NodeJS.ProcessEnv): st
 }
 
 /** Two appliances of one version are two releases where a byte of them differs. */
-export function releaseId(manifest: ApplianceManifest, manifestDigest: Digest): string {
+export function releaseId(manifest: Pick<ApplianceManifest, "version">, manifestDigest: Digest): string {
   return `${manifest.version}-${hexOf(manifestDigest).slice(0, 12)}`;
 }
 
