@@ -1,9 +1,8 @@
 /** Whether images/ holds what appliance.json promises: names, manifests, configs and layers, one against the other. */
-import type { ValidateFunction } from "ajv/dist/2020.js";
 import type { ApplianceImage, ApplianceManifest } from "../shared/appliance/manifest.ts";
 import { hexOf, type Digest } from "../shared/digest.ts";
 import type { RelativePath } from "../shared/relative-path.ts";
-import { compileSchema } from "../shared/schema.ts";
+import { compileSchema, type Validator } from "../shared/schema.ts";
 import { readText, type Appliance, type CarriedFile } from "./open-appliance.ts";
 import { isListed } from "./sums.ts";
 
@@ -185,11 +184,7 @@ function blobPath(blob: Digest): string {
   return `${BLOBS}${hexOf(blob)}`;
 }
 
-async function readAs<T>(
-  appliance: Appliance,
-  path: string,
-  validate: ValidateFunction<T>,
-): Promise<T | undefined> {
+async function readAs<T>(appliance: Appliance, path: string, validate: Validator<T>): Promise<T | undefined> {
   if (appliance.file(path) === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(await readText(appliance, path));

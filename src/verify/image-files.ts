@@ -1,11 +1,10 @@
-import type { ValidateFunction } from "ajv/dist/2020.js";
 import type { ImageFileList } from "../shared/appliance/manifest.ts";
 import { AppError } from "../shared/errors.ts";
-import { compileSchema, describeSchemaErrors } from "../shared/schema.ts";
+import { compileSchema, describeSchemaErrors, type Validator } from "../shared/schema.ts";
 import planSchema from "./inside/plan.schema.json" with { type: "json" };
 import { parseJson } from "./json.ts";
 
-const validate: ValidateFunction<ImageFileList> = compileSchema<ImageFileList>({
+const validate: Validator<ImageFileList> = compileSchema<ImageFileList>({
   type: "object",
   additionalProperties: false,
   required: ["format", "image", "files"],

@@ -1,9 +1,8 @@
-import type { ValidateFunction } from "ajv/dist/2020.js";
 import { canonicalJson, type Json } from "../../shared/canonical-json.ts";
 import { digestOf, type Digest } from "../../shared/digest.ts";
 import { AppError, messageOf } from "../../shared/errors.ts";
 import type { RelativePath } from "../../shared/relative-path.ts";
-import { compileSchema, describeSchemaErrors } from "../../shared/schema.ts";
+import { compileSchema, describeSchemaErrors, type Validator } from "../../shared/schema.ts";
 import type { GitSource, OmittedPackage } from "../recipe/recipe.ts";
 import lockSchema from "./lock.schema.json" with { type: "json" };
 
@@ -105,7 +104,7 @@ export function lockDigest(lock: Lock): Digest {
   return digestOf(canonicalJson(lock satisfies Json));
 }
 
-const validate: ValidateFunction<Lock> = compileSchema<Lock>(lockSchema);
+const validate: Validator<Lock> = compileSchema<Lock>(lockSchema);
 
 /** Throws AppError LOCK_INVALID (integrity). */
 export function parseLock(text: string, path: string): Lock {

@@ -1,9 +1,8 @@
 import { parse as parseYaml } from "yaml";
-import type { ValidateFunction } from "ajv/dist/2020.js";
 import { canonicalJson, type Json } from "../../shared/canonical-json.ts";
 import { digestOf, type Digest } from "../../shared/digest.ts";
 import { AppError, messageOf } from "../../shared/errors.ts";
-import { compileSchema, describeSchemaErrors } from "../../shared/schema.ts";
+import { compileSchema, describeSchemaErrors, type Validator } from "../../shared/schema.ts";
 import recipeSchema from "./recipe.schema.json" with { type: "json" };
 
 /** What is wanted, as a person writes it: images/<name>/recipe.yaml. The schema beside this file is the published contract. */
@@ -86,7 +85,7 @@ export type ImageConfig = {
   readonly stopSignal: string;
 };
 
-const validate: ValidateFunction<Recipe> = compileSchema<Recipe>(recipeSchema);
+const validate: Validator<Recipe> = compileSchema<Recipe>(recipeSchema);
 
 /** Throws AppError RECIPE_INVALID (usage) naming every field that is wrong. */
 export function parseRecipe(text: string, path: string): Recipe {

@@ -1,8 +1,7 @@
-import type { ValidateFunction } from "ajv/dist/2020.js";
 import type { ConfigDigest, Digest, DiffId, ManifestDigest } from "../digest.ts";
 import { AppError, messageOf } from "../errors.ts";
 import type { RelativePath } from "../relative-path.ts";
-import { compileSchema, describeSchemaErrors } from "../schema.ts";
+import { compileSchema, describeSchemaErrors, type Validator } from "../schema.ts";
 import schema from "./appliance.schema.json" with { type: "json" };
 
 /** appliance.json: what one appliance holds, for whoever loads it. Every other file is listed in SHA256SUMS. */
@@ -62,7 +61,7 @@ export type ImageFile = {
   readonly target?: string;
 };
 
-const validate: ValidateFunction<ApplianceManifest> = compileSchema<ApplianceManifest>(schema);
+const validate: Validator<ApplianceManifest> = compileSchema<ApplianceManifest>(schema);
 
 /** Throws AppError APPLIANCE_INVALID (integrity). */
 export function parseApplianceManifest(text: string, path: string): ApplianceManifest {

@@ -1,6 +1,5 @@
-import type { ValidateFunction } from "ajv/dist/2020.js";
 import { AppError } from "../../shared/errors.ts";
-import { compileSchema, describeSchemaErrors } from "../../shared/schema.ts";
+import { compileSchema, describeSchemaErrors, type Validator } from "../../shared/schema.ts";
 import type { Check } from "../check.ts";
 import { parseJson } from "../json.ts";
 import type { AttemptOutcome } from "./attempt.ts";
@@ -32,7 +31,7 @@ export const INSIDE_CHECKS = [
   "completion",
 ] as const;
 
-const validate: ValidateFunction<InsideAnswer> = compileSchema<InsideAnswer>(schema);
+const validate: Validator<InsideAnswer> = compileSchema<InsideAnswer>(schema);
 
 /** Throws AppError VERIFY_ANSWER_INVALID (inconclusive) for anything but a whole answer to this very run. */
 export function parseInsideAnswer(output: string, nonce: string): InsideAnswer {

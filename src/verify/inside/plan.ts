@@ -1,6 +1,5 @@
-import type { ValidateFunction } from "ajv/dist/2020.js";
 import { AppError, messageOf } from "../../shared/errors.ts";
-import { compileSchema, describeSchemaErrors } from "../../shared/schema.ts";
+import { compileSchema, describeSchemaErrors, type Validator } from "../../shared/schema.ts";
 import schema from "./plan.schema.json" with { type: "json" };
 import type { ImageFile } from "../../shared/appliance/manifest.ts";
 
@@ -38,7 +37,7 @@ export type Target = {
   readonly given: boolean;
 };
 
-const validate: ValidateFunction<InsidePlan> = compileSchema<InsidePlan>(schema);
+const validate: Validator<InsidePlan> = compileSchema<InsidePlan>(schema);
 
 /** Throws AppError VERIFY_PLAN_INVALID (usage). */
 export function parseInsidePlan(text: string): InsidePlan {

@@ -1,5 +1,4 @@
-import type { ValidateFunction } from "ajv/dist/2020.js";
-import { compileSchema } from "../../shared/schema.ts";
+import { compileSchema, type Validator } from "../../shared/schema.ts";
 import type { Check, KnownGap, Verdict } from "../check.ts";
 import schema from "./report.schema.json" with { type: "json" };
 
@@ -14,7 +13,7 @@ export type VerifyReport = {
   readonly knownGaps: readonly KnownGap[];
 };
 
-export const isVerifyReport: ValidateFunction<VerifyReport> = compileSchema<VerifyReport>(schema);
+export const isVerifyReport: Validator<VerifyReport> = compileSchema<VerifyReport>(schema);
 
 export function toReport(
   release: string,

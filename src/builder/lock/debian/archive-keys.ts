@@ -1,11 +1,10 @@
 /** images/keys/: the certificates of archives, and in suites.yaml which of them count for which suite. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ValidateFunction } from "ajv/dist/2020.js";
 import { parse as parseYaml } from "yaml";
 import { AppError, messageOf } from "../../../shared/errors.ts";
 import { compareCodeUnits } from "../../../shared/order.ts";
-import { compileSchema, describeSchemaErrors } from "../../../shared/schema.ts";
+import { compileSchema, describeSchemaErrors, type Validator } from "../../../shared/schema.ts";
 import type { MirrorName } from "../lock.ts";
 
 export type ArchiveKeys = {
@@ -17,7 +16,7 @@ export type PinnedSuite = { readonly mirror: MirrorName; readonly fingerprints: 
 
 type SuitesFile = { readonly format: 1; readonly suites: ArchiveKeys["suites"] };
 
-const validate: ValidateFunction<SuitesFile> = compileSchema<SuitesFile>({
+const validate: Validator<SuitesFile> = compileSchema<SuitesFile>({
   type: "object",
   additionalProperties: false,
   required: ["format", "suites"],

@@ -1,7 +1,6 @@
 /** What an npm registry says of one version: where its tarball lies and the sha512 that it must have. */
-import type { ValidateFunction } from "ajv/dist/2020.js";
 import { AppError, messageOf } from "../../../shared/errors.ts";
-import { compileSchema, describeSchemaErrors } from "../../../shared/schema.ts";
+import { compileSchema, describeSchemaErrors, type Validator } from "../../../shared/schema.ts";
 import { readDocument, type DocumentDeps } from "./read-document.ts";
 
 export type NpmTarball = {
@@ -20,7 +19,7 @@ type Packument = {
 const ACCEPT = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8";
 const SHA512 = /(?:^|\s)sha512-([A-Za-z0-9+/]{86}==)(?=[\s?]|$)/;
 
-const validate: ValidateFunction<Packument> = compileSchema<Packument>({
+const validate: Validator<Packument> = compileSchema<Packument>({
   type: "object",
   required: ["versions"],
   properties: {

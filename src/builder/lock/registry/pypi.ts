@@ -2,10 +2,9 @@
  * A project's page in an index of Python packages: PEP 691 JSON where the server has it, else PEP 503 HTML. Files may lie on any
  * host; what makes one the right one is its digest.
  */
-import type { ValidateFunction } from "ajv/dist/2020.js";
 import { digestFromHex, type Digest } from "../../../shared/digest.ts";
 import { AppError, messageOf } from "../../../shared/errors.ts";
-import { compileSchema, describeSchemaErrors } from "../../../shared/schema.ts";
+import { compileSchema, describeSchemaErrors, type Validator } from "../../../shared/schema.ts";
 import { readDocument, urlBelow, type DocumentDeps, type RegistryDocument } from "./read-document.ts";
 
 export type IndexFile = {
@@ -28,7 +27,7 @@ const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
 const ACCEPT = `${JSON_TYPE}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01`;
 const SHA256 = /^[0-9a-f]{64}$/;
 
-const validate: ValidateFunction<JsonPage> = compileSchema<JsonPage>({
+const validate: Validator<JsonPage> = compileSchema<JsonPage>({
   type: "object",
   required: ["files"],
   properties: {
