@@ -8,12 +8,11 @@
  */
 import { mkdir, open, readdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { ValidateFunction } from "ajv/dist/2020.js";
 import type { ApplianceManifest } from "../shared/appliance/manifest.ts";
 import { hexOf, type Digest } from "../shared/digest.ts";
 import { AppError, isErrno } from "../shared/errors.ts";
 import { compareCodeUnits } from "../shared/order.ts";
-import { compileSchema } from "../shared/schema.ts";
+import { compileSchema, type Validator } from "../shared/schema.ts";
 import { isAlive, ownOwner } from "../shared/store/owner.ts";
 
 export type Release = {
@@ -26,7 +25,7 @@ export type Release = {
 const DEFAULT_ROOT = "/var/lib/cloister";
 const RELEASE_FILE = "release.json";
 
-const isRelease: ValidateFunction<Release> = compileSchema<Release>({
+const isRelease: Validator<Release> = compileSchema<Release>({
   type: "object",
   additionalProperties: false,
   required: ["format", "id", "manifestDigest"],
