@@ -2,7 +2,7 @@
  * Downloads under way lie in the store as partial/fetch-<hex>.<owner>.<n>. The owner is a process by its id and start time, so that
  * another run can take over what a dead one left and never what a living one writes; a rename settles who gets it.
  */
-import { open, readdir, rename, rm } from "node:fs/promises";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hexOf, type Digest } from "../digest.ts";
 import { isErrno } from "../errors.ts";
@@ -27,6 +27,8 @@ export async function claimPartial(store: Store, digest: Digest): Promise<Claime
   return {
     path,
     release: async () => {
+      // Nothing came: nothing to go on from.
+      if ((await stat(path)).size === 0) return await rm(path, { force: true });
       await moved(path, await reserve(store, digest, FREE));
     },
   };

@@ -89,9 +89,14 @@ export async function openStore(root: string): Promise<Store> {
     },
     remember: async (kind, key, value) => {
       const path = temporary();
-      await writeHashed(path, [Buffer.from(canonicalJson(value))], undefined);
-      await mkdir(join(root, "derived", kind), { recursive: true });
-      await rename(path, derivedPath(kind, key));
+      try {
+        await writeHashed(path, [Buffer.from(canonicalJson(value))], undefined);
+        await mkdir(join(root, "derived", kind), { recursive: true });
+        await rename(path, derivedPath(kind, key));
+      } catch (error) {
+        await rm(path, { force: true });
+        throw diskError(error, root);
+      }
     },
   };
 }
