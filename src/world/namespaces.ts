@@ -42,8 +42,18 @@ export async function createNamespaces({
 
 /** Processes that still live in it keep it alive without its name; they are ended before. */
 export async function deleteNamespace(name: string): Promise<void> {
+  if (!(await isNamespace(name))) return;
+  try {
+    await ip("netns", "delete", name);
+  } catch (error) {
+    // Somebody else who takes the same world away may have been faster.
+    if (await isNamespace(name)) throw error;
+  }
+}
+
+async function isNamespace(name: string): Promise<boolean> {
   const { stdout } = await exec("ip", ["netns", "list"]);
-  if (stdout.split("\n").some((line) => line.split(" ")[0] === name)) await ip("netns", "delete", name);
+  return stdout.split("\n").some((line) => line.split(" ")[0] === name);
 }
 
 /** Kernels put idle tunnel devices into every new namespace; one that is up would lead somewhere. */
