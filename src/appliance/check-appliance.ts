@@ -1,7 +1,8 @@
 /** Is it what was built, whole and alone? Everything is looked at before anything is said. */
 import { parseApplianceManifest, type ApplianceManifest } from "../shared/appliance/manifest.ts";
-import { createHasher, digestOf, type Digest } from "../shared/digest.ts";
+import { digestOf, type Digest } from "../shared/digest.ts";
 import { AppError } from "../shared/errors.ts";
+import { hashRange } from "../shared/hash-file.ts";
 import { compareCodeUnits } from "../shared/order.ts";
 import { parseRelativePath, type RelativePath } from "../shared/relative-path.ts";
 import type { Reporter } from "../shared/reporter.ts";
@@ -75,21 +76,19 @@ function strangers(appliance: Appliance, { sums }: CheckedAppliance): readonly s
 async function differing(
   appliance: Appliance,
   checked: CheckedAppliance,
-  deps: CheckDeps,
+  { reporter, signal }: CheckDeps,
 ): Promise<readonly string[]> {
   const faults: string[] = [];
   let done = 0;
+  const onBytes = (bytes: number): void => {
+    done += bytes;
+    reporter.progress({ label: "checked", done, total: checked.sizeBytes, unit: "bytes" });
+  };
   for (const file of appliance.entries) {
     const expected = checked.sums.get(file.path);
     if (expected === undefined) continue;
-    const hasher = createHasher();
-    for await (const chunk of appliance.read(file.path)) {
-      deps.signal.throwIfAborted();
-      hasher.update(chunk);
-      done += chunk.length;
-      deps.reporter.progress({ label: "checked", done, total: checked.sizeBytes, unit: "bytes" });
-    }
-    const { digest } = hasher.finish();
+    const { hostPath, offset } = file.location;
+    const { digest } = await hashRange(hostPath, { offset, sizeBytes: file.sizeBytes }, { signal, onBytes });
     if (digest !== expected) faults.push(`"${file.path}" has ${digest}, expected ${expected}`);
   }
   return faults;

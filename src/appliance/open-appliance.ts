@@ -1,6 +1,6 @@
 /** An appliance as it was carried: the tar itself, or a folder that it was unpacked to. Nothing is unpacked to be read. */
 import { createReadStream } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, isErrno } from "../shared/errors.ts";
 import { byKey } from "../shared/order.ts";
@@ -34,6 +34,7 @@ export type Appliance = {
 };
 
 const CHUNK_BYTES = 1 << 20;
+const HEADER_CHUNK_BYTES = 1 << 14;
 const TEXT_LIMIT_BYTES = 64 << 20;
 
 /**
@@ -105,11 +106,21 @@ async function filesOfTar(hostPath: string): Promise<readonly CarriedFile[]> {
   return files;
 }
 
+/** Reads headers and seeks past contents: a model of forty gigabytes is read once, when it is hashed. */
 async function indexOf(hostPath: string): Promise<readonly IndexedMember[]> {
   const indexer = createTarIndexer(hostPath);
-  const stream: AsyncIterable<Uint8Array> = createReadStream(hostPath, { highWaterMark: CHUNK_BYTES });
-  for await (const chunk of stream) indexer.push(chunk);
-  return indexer.finish();
+  const file = await open(hostPath, "r");
+  try {
+    for (let offset = 0; ; offset += indexer.passOver()) {
+      const buffer = Buffer.allocUnsafe(HEADER_CHUNK_BYTES);
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
+      if (bytesRead === 0) return indexer.finish();
+      indexer.push(buffer.subarray(0, bytesRead));
+      offset += bytesRead;
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 async function filesOfFolder(root: string): Promise<readonly CarriedFile[]> {

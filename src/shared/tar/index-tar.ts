@@ -35,7 +35,12 @@ type Overrides = {
 };
 
 /** Push every chunk in order, then call `finish`. Throws AppError TAR_MALFORMED (integrity) on anything cut short or misshapen. */
-export type TarIndexer = { push(chunk: Uint8Array): void; finish(): readonly IndexedMember[] };
+export type TarIndexer = {
+  push(chunk: Uint8Array): void;
+  /** How many bytes of content come next; they count as pushed, and whoever can seek need not read them. */
+  passOver(): number;
+  finish(): readonly IndexedMember[];
+};
 
 export function createTarIndexer(name: string): TarIndexer {
   const members: IndexedMember[] = [];
@@ -88,6 +93,9 @@ export function createTarIndexer(name: string): TarIndexer {
   const step = (buffer: Uint8Array): number => {
     switch (state.kind) {
       case "end":
+        // Other readers stop at the zero blocks: nobody's sums would cover what came after them.
+        if (buffer.some((byte) => byte !== 0))
+          throw tarError(`Cannot read "${name}" as tar: something follows its end at byte ${position}`);
         return buffer.length;
       case "skip": {
         const taken = Math.min(state.left, buffer.length);
@@ -118,6 +126,13 @@ export function createTarIndexer(name: string): TarIndexer {
         buffer = buffer.subarray(taken);
       }
       pending = buffer;
+    },
+    passOver() {
+      if (state.kind !== "skip") return 0;
+      const { left } = state;
+      position += left;
+      state = { kind: "header" };
+      return left;
     },
     finish() {
       const closed =

@@ -17,6 +17,16 @@ function indexOf(bytes: Uint8Array, chunkBytes = bytes.length): readonly Indexed
   return indexer.finish();
 }
 
+/** As a reader that can seek does it. */
+function seekingIndexOf(bytes: Uint8Array, chunkBytes: number): readonly IndexedMember[] {
+  const indexer = createTarIndexer("test.tar");
+  for (let offset = 0; offset < bytes.length; offset += indexer.passOver()) {
+    indexer.push(bytes.subarray(offset, offset + chunkBytes));
+    offset += chunkBytes;
+  }
+  return indexer.finish();
+}
+
 type Field = { readonly offset: number; readonly text: string };
 
 /** One header block, its checksum right unless a field overwrites it. */
@@ -68,6 +78,8 @@ describe("createTarIndexer", () => {
       expect(bytes.subarray(plain.offset, plain.offset + plain.sizeBytes).toString()).toBe("content");
       expect(indexOf(bytes, 1)).toEqual(members);
       expect(indexOf(bytes, 700)).toEqual(members);
+      for (const chunkBytes of [1, 512, 700, 10_240])
+        expect(seekingIndexOf(bytes, chunkBytes)).toEqual(members);
     },
   );
 
@@ -81,6 +93,21 @@ describe("createTarIndexer", () => {
     expect(indexOf(bytes)[0]?.sizeBytes).toBe(5);
   });
 
+  test("passes over the content of a member without having seen it, and notices where the end is not there", () => {
+    const whole = Buffer.concat([
+      header("a", "00000100000\0"),
+      Buffer.alloc(32_768, 1),
+      header("b", "0\0"),
+      END,
+    ]);
+    const expected = indexOf(whole);
+    const blind = Buffer.from(whole);
+    blind.fill(2, 1_024, 512 + 32_768);
+    expect(seekingIndexOf(blind, 512)).toEqual(expected);
+    for (const sizeBytes of [512, 4_096, 512 + 32_768, whole.length - 1_024])
+      expect(() => seekingIndexOf(whole.subarray(0, sizeBytes), 512)).toThrow("cut short");
+  });
+
   test.each<[string, Buffer]>([
     ["nothing at all", Buffer.alloc(0)],
     ["half a header", header("a", "00000000000\0").subarray(0, 300)],
@@ -91,6 +118,10 @@ describe("createTarIndexer", () => {
     [
       "an unknown member type",
       Buffer.concat([header("a", "00000000000\0", [{ offset: 156, text: "Z" }]), END]),
+    ],
+    [
+      "something after the end",
+      Buffer.concat([header("a", "00000000000\0"), END, Buffer.alloc(512), Buffer.from("x")]),
     ],
     ["a member after a zero block", Buffer.concat([Buffer.alloc(512), header("a", "00000000000\0"), END])],
     [
