@@ -74,14 +74,21 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
 
   reporter.step("Make a host and an Internet out of network namespaces");
   const world = await createWorld({ engine: true });
+  let kept = false;
   try {
     signal.throwIfAborted();
     const far = await openFarSide(world, appliance, context);
     const played = await play({ world, far, appliance, out }, context);
-    const ending = input.flag("keep") ? await keep(world, far) : await end(far);
+    if (input.flag("keep")) {
+      await world.keep();
+      kept = true;
+    } else {
+      await end(far);
+    }
+    const ending = kept ? howToLookAround(world, far) : "Taken down and removed; the world is gone";
     return outcome(played, { built, out, ending });
   } finally {
-    if (!input.flag("keep")) await world.destroy();
+    if (!kept) await world.destroy();
   }
 }
 
@@ -99,7 +106,7 @@ async function play({ world, far, appliance, out }: Stage, { reporter }: Command
   reporter.step("Chat");
   const chat = await chatOnce(join(far.stateRoot, "run/model/llama.sock"));
   reporter.note(`${JSON.stringify(chat.question)} -> ${JSON.stringify(chat.answer)}`);
-  await far.run(["verify"], [8, 9]);
+  const alone = reportOf((await far.run(["verify"], [8, 9])).data);
   const sealed = await world.events();
 
   const engine = await connectEngine(world.engineAddress);
@@ -107,22 +114,27 @@ async function play({ world, far, appliance, out }: Stage, { reporter }: Command
   const targets = TARGETS.flatMap((target) => ["--target", target]);
   const junit = join(out, "verify.xml");
   const verify = ["verify", "--open-network", OPEN_NETWORK, ...targets, "--junit", junit];
-  const { data } = await far.run(verify, [8, 9]);
+  const report = reportOf((await far.run(verify, [8, 9])).data);
   await engine.removeNetwork(OPEN_NETWORK);
-  if (!isVerifyReport(data)) throw new Error("verify --json printed no report");
-  await writeFileWhole(join(out, "verify.json"), `${JSON.stringify(data, undefined, 2)}\n`);
-  const all = await world.events();
-  return { chat, report: data, outside: judgeOutside(sealed, all.slice(sealed.length)) };
+  await writeFileWhole(join(out, "verify.json"), `${JSON.stringify(report, undefined, 2)}\n`);
+  const after = (await world.events()).slice(sealed.length);
+  const nonces = { sealed: [alone.nonces.sealed, report.nonces.sealed], twin: report.nonces.twin };
+  return { chat, report, outside: judgeOutside({ sealed, after }, nonces) };
 }
 
-async function end(far: FarSide): Promise<string> {
+type DemoReport = VerifyReport & Required<Pick<VerifyReport, "nonces">>;
+
+function reportOf(data: unknown): DemoReport {
+  if (!isVerifyReport(data) || data.nonces === undefined) throw new Error("verify --json printed no report");
+  return { ...data, nonces: data.nonces };
+}
+
+async function end(far: FarSide): Promise<void> {
   await far.run(["down"]);
   await far.run(["remove"]);
-  return "down and removed; the world is taken away";
 }
 
-async function keep(world: World, far: FarSide): Promise<string> {
-  await world.keep();
+function howToLookAround(world: World, far: FarSide): string {
   return [
     "It still runs. To look around:",
     `  curl --unix-socket ${join(far.stateRoot, "run/model/llama.sock")} http://localhost/v1/models`,
@@ -149,7 +161,7 @@ function outcome(
       "",
       `chat       ${JSON.stringify(chat.question)} -> ${JSON.stringify(chat.answer)}`,
       `sealed     ${outside.sealed} packets reached the outside${outside.leaks.length > 0 ? `: ${outside.leaks.join(", ")}` : ""}`,
-      `twin       ${outside.twin} packets with ${outside.twinNonces} nonces did, from an open network`,
+      `twin       from an open network its nonce reached ${outside.receivers.join(", ") || "nobody"}`,
       `appliance  ${built.text.split("\n").join("\n           ")}`,
       `results    ${out}: SBOM/, SHA256SUMS, verify.json, verify.xml`,
       ending,

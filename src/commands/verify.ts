@@ -70,7 +70,7 @@ export const verifyCommand: Command = {
       scratch: join(root, "run"),
       reporter: context.reporter,
       signal: context.signal,
-      nonce: randomBytes(8).toString("hex"),
+      nonces: { sealed: randomBytes(8).toString("hex"), twin: randomBytes(8).toString("hex") },
     });
     const junit = input.text("junit");
     if (junit !== undefined)

@@ -1,6 +1,7 @@
 /** Programs that run on beside us: started, watched, and ended by their process id alone. */
+import { spawn } from "node:child_process";
+import { open } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import { execa } from "execa";
 import { PLAIN_ENVIRONMENT } from "./exec.ts";
 import { ownerOf } from "./store/owner.ts";
 
@@ -9,7 +10,11 @@ export type ProgramOptions = {
   readonly env?: Readonly<Record<string, string>>;
   /** Called with each line of standard output and standard error. */
   readonly onLine?: (line: string) => void;
+  /** A file that both go to instead, so that the program can outlive us. */
+  readonly logTo?: string;
 };
+
+type Ending = { readonly exitCode: number | undefined; readonly signal: string | undefined };
 
 export type RunningProgram = {
   readonly pid: number;
@@ -17,38 +22,43 @@ export type RunningProgram = {
   readonly owner: string;
   isRunning(): boolean;
   /** Resolves when it has ended, however that came about. */
-  readonly ended: Promise<{ readonly exitCode: number | undefined; readonly signal: string | undefined }>;
+  readonly ended: Promise<Ending>;
   /** TERM, and KILL when it still runs `graceMs` later; resolves when it has ended. */
   stop(graceMs: number): Promise<void>;
   kill(): Promise<void>;
+  /** Lets this process end while the program goes on; it must have a file to log to. */
+  release(): void;
 };
 
-/** Throws a plain Error where the program cannot be started. */
+/**
+ * By node's own spawn: a program that may outlive us needs a file of its own to write to, which execa cannot give it.
+ * Throws a plain Error where the program cannot be started.
+ */
 export async function startProgram(
   file: string,
   args: readonly string[],
   options: ProgramOptions = {},
 ): Promise<RunningProgram> {
-  const child = execa(file, args, {
-    extendEnv: false,
-    env: options.env ?? PLAIN_ENVIRONMENT,
-    stdin: "ignore",
-    buffer: false,
-    reject: false,
+  const log = options.logTo === undefined ? undefined : await open(options.logTo, "a");
+  const output = log?.fd ?? "pipe";
+  const child = spawn(file, args, {
+    env: { ...(options.env ?? PLAIN_ENVIRONMENT) },
+    stdio: ["ignore", output, output],
     // A group of its own: an interrupt typed at the terminal is ours to pass on.
     detached: true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
-  for (const stream of [child.stdout, child.stderr]) {
-    const lines = createInterface({ input: stream });
-    lines.on("line", (line) => options.onLine?.(line));
-  }
+  for (const stream of [child.stdout, child.stderr])
+    if (stream !== null) createInterface({ input: stream }).on("line", (line) => options.onLine?.(line));
   let running = true;
-  const ended = (async () => {
-    const { exitCode, signal } = await child;
-    running = false;
-    return { exitCode, signal };
-  })();
+  const ended = new Promise<Ending>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (exitCode, signal) => {
+      running = false;
+      resolve({ exitCode: exitCode ?? undefined, signal: signal ?? undefined });
+    });
+  });
+  await log?.close();
   const { pid } = child;
   const owner = pid === undefined ? undefined : await ownerOf(pid);
   if (pid === undefined || owner === undefined) {
@@ -70,5 +80,6 @@ export async function startProgram(
       child.kill("SIGKILL");
       await ended;
     },
+    release: () => child.unref(),
   };
 }

@@ -20,14 +20,14 @@ import type { Listener } from "./inside/listener.ts";
 import type { InsidePlan } from "./inside/plan.ts";
 import { RESERVED_TARGETS } from "./inside/targets.ts";
 import { knownAnswer } from "./known-answer.ts";
-import { toReport, type VerifyReport } from "./report/report.ts";
+import { toReport, type VerifyNonces, type VerifyReport } from "./report/report.ts";
 import type { OpenNetwork, Subject } from "./subject.ts";
 
 export type VerifyDeps = CompanionDeps & {
   readonly engine: Pick<Engine, "archive" | "container" | "image" | "network" | "runOnce">;
   readonly reporter: Reporter;
-  /** 16 hex digits, never used before. */
-  readonly nonce: string;
+  /** Never used before: whoever watches the outside can tell the sealed attempts from the twin's. */
+  readonly nonces: VerifyNonces;
 };
 
 /** What the engine shows of the subject; undefined where it has no such thing. */
@@ -55,7 +55,7 @@ export async function verify(
   const gateway = seen.network?.gateways[0];
   const listener = gateway === undefined ? undefined : await openHostListener(gateway);
   try {
-    const plan = toPlan(subject, { seen, answer, open, listener, nonce: deps.nonce });
+    const plan = toPlan(subject, { seen, answer, open, listener, nonce: deps.nonces.sealed });
     const inside = await look(() => lookFromInside(subject, { seen, plan }, deps));
     const twin =
       open === undefined ? undefined : await look(() => lookFromOpen(subject, { seen, plan, open }, deps));
@@ -63,11 +63,11 @@ export async function verify(
     const closed = await checkClosedFiles(subject, hidden, deps.engine);
     const gap = judgeGateway({
       address: gateway,
-      fromHost: listener === undefined ? undefined : await reachFromHost(listener, deps.nonce),
+      fromHost: listener === undefined ? undefined : await reachFromHost(listener, deps.nonces.sealed),
       fromInside: "answer" in inside ? inside.answer.gateway : undefined,
     });
     const checks = [...fromHost, closed, ...insideChecks(inside), outbound(inside, twin)];
-    return toReport(subject.release, checks, [gap]);
+    return { ...toReport(subject.release, checks, [gap]), nonces: deps.nonces };
   } finally {
     await listener?.close();
   }
@@ -148,7 +148,8 @@ async function lookFromOpen(
   { seen, plan, open }: { readonly seen: Seen; readonly plan: InsidePlan; readonly open: OpenNetwork },
   deps: VerifyDeps,
 ): Promise<InsideAnswer> {
-  const twin: InsidePlan = { ...plan, role: "twin", targets: open.targets, files: [] };
+  const { twin: nonce } = deps.nonces;
+  const twin: InsidePlan = { ...plan, role: "twin", nonce, targets: open.targets, files: [] };
   const place = { image: runningContainer(seen).imageId, network: open.name };
   return runCompanion(place, { plan: twin, program: subject.companion }, deps);
 }

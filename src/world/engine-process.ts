@@ -1,5 +1,5 @@
 /** A real Docker engine in the world's host namespace, with everything of its own: data, sockets, resolver, address ranges. */
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectEngine } from "../shared/engine/engine.ts";
@@ -35,16 +35,13 @@ export async function startEngine(record: WorldRecord): Promise<RunningProgram> 
   // A killed containerd that nobody has reaped counts as running for dockerd, which then waits for it in vain.
   const stale = ["docker.sock", "docker.pid", "engine/exec/containerd/containerd.pid"];
   for (const name of stale) await rm(join(folder, name), { force: true });
-  const log: string[] = [];
+  const logTo = join(folder, "dockerd.log");
   const program = await startProgram(
     "nsenter",
     [...entering(record), "/bin/sh", "-c", IN_OWN_MOUNTS, resolver, ...dockerd(record)],
     {
       env: PLAIN_ENVIRONMENT,
-      onLine: (line) => {
-        log.push(line);
-        if (log.length > 200) log.shift();
-      },
+      logTo,
     },
   );
   const address = engineAddressOf(record.id);
@@ -53,6 +50,7 @@ export async function startEngine(record: WorldRecord): Promise<RunningProgram> 
     await sleep(POLL_MS);
   }
   await program.kill();
+  const log = (await readFile(logTo, "utf8")).trimEnd().split("\n").slice(-50);
   throw new AppError(
     { class: "engine", code: "ENGINE_DID_NOT_START" },
     `Cannot start dockerd in the world: ${log.slice(-3).join(" / ") || "it said nothing"}`,

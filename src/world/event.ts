@@ -29,8 +29,12 @@ export function noncesIn(bytes: Uint8Array | string): readonly string[] {
  * A kernel that finds a wire looks for routers, groups and neighbours on it (RFC 4861, RFC 3810). What is addressed to a link-local
  * address goes no further than the wire, and no program of a container can send it across a router.
  */
-export function isHousekeeping({ receiver, to }: OutsideEvent): boolean {
-  return receiver === "packet" && /^(?:ff02|fe[89ab][0-9a-f]):/.test(to);
+export function isHousekeeping({ receiver, protocol, to, nonces }: OutsideEvent): boolean {
+  // Group reports come behind a hop-by-hop header, which is protocol 0.
+  const isNeighbourly = protocol === "icmpv6" || protocol === "0";
+  return (
+    receiver === "packet" && isNeighbourly && nonces.length === 0 && /^(?:ff02|fe[89ab][0-9a-f]):/.test(to)
+  );
 }
 
 /** Complete lines only: the last one may be under way. */

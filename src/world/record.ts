@@ -31,8 +31,21 @@ export function worldFolder(id: string): string {
   return join(WORLDS, id);
 }
 
+/** A fresh id, whose folder now is ours: "<pid>-<n>". */
+export async function claimId(): Promise<string> {
+  await mkdir(WORLDS, { recursive: true, mode: 0o755 });
+  for (let serial = 1; ; serial += 1) {
+    const id = `${process.pid}-${serial}`;
+    try {
+      await mkdir(worldFolder(id), { mode: 0o755 });
+      return id;
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+    }
+  }
+}
+
 export async function writeRecord(record: WorldRecord): Promise<void> {
-  await mkdir(worldFolder(record.id), { recursive: true, mode: 0o755 });
   await writeFileWhole(join(worldFolder(record.id), "world.json"), readableJson(record));
 }
 

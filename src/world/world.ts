@@ -2,7 +2,7 @@
  * Two network namespaces on this machine: `host`, where a real engine runs, and `outside`, which plays the Internet and writes down
  * all that reaches it. No packet of it touches a real interface.
  */
-import { access, constants } from "node:fs/promises";
+import { access, constants, readFile } from "node:fs/promises";
 import { basename, delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "../shared/errors.ts";
@@ -14,7 +14,7 @@ import type { OutsideEvent } from "./event.ts";
 import { createNamespaces, OUTSIDE_DEVICE } from "./namespaces.ts";
 import { READY } from "./outside/main.ts";
 import { endAll, processesOf } from "./processes.ts";
-import { readRecords, worldFolder, writeRecord, type WorldRecord } from "./record.ts";
+import { claimId, readRecords, worldFolder, writeRecord, type WorldRecord } from "./record.ts";
 import { removeWorld, sweep } from "./sweep.ts";
 import { createWatch } from "./watch.ts";
 
@@ -31,7 +31,7 @@ export type World = {
   startEngine(): Promise<void>;
   /** As a crash would end it, with its containerd and shims: nothing is stopped in order, containers are orphans. */
   killEngine(): Promise<void>;
-  /** Leaves it to `removeKept` of a later process. */
+  /** Leaves it to `removeKept` of a later process: it goes on when this one ends. */
   keep(): Promise<void>;
   destroy(): Promise<void>;
 };
@@ -63,13 +63,14 @@ export async function createWorld(options: { readonly engine: boolean }): Promis
   };
   await change({});
   let engine: RunningProgram | undefined;
+  let outside: RunningProgram | undefined;
   const start = async (): Promise<void> => {
     engine = await startEngine(record);
     await change({ children: [...record.children, engine.owner] });
   };
   try {
     await createNamespaces(record);
-    const outside = await startOutside(record);
+    outside = await startOutside(record);
     await change({ children: [outside.owner] });
     if (options.engine) await start();
   } catch (error) {
@@ -89,7 +90,11 @@ export async function createWorld(options: { readonly engine: boolean }): Promis
       await engine?.kill();
       await endAll(() => processesOf(join(worldFolder(record.id), "engine")));
     },
-    keep: () => change({ kept: true }),
+    keep: async () => {
+      await change({ kept: true });
+      outside?.release();
+      engine?.release();
+    },
     destroy: () => removeWorld(record),
   };
 }
@@ -107,10 +112,7 @@ function execIn(namespace: string): World["exec"] {
 
 async function newRecord(): Promise<WorldRecord> {
   const owner = await ownOwner();
-  const taken = new Set((await readRecords()).map(({ id }) => id));
-  let serial = 1;
-  while (taken.has(`${process.pid}-${serial}`)) serial += 1;
-  const id = `${process.pid}-${serial}`;
+  const id = await claimId();
   return {
     id,
     owner,
@@ -123,7 +125,7 @@ async function newRecord(): Promise<WorldRecord> {
 }
 
 async function startOutside(record: WorldRecord): Promise<RunningProgram> {
-  const said: string[] = [];
+  const logTo = join(worldFolder(record.id), "outside.log");
   const args = [
     `--net=/run/netns/${record.outsideNamespace}`,
     process.execPath,
@@ -132,14 +134,14 @@ async function startOutside(record: WorldRecord): Promise<RunningProgram> {
   ];
   const program = await startProgram("nsenter", [...args, worldFolder(record.id), OUTSIDE_DEVICE], {
     env: PLAIN_ENVIRONMENT,
-    onLine: (line) => said.push(line),
+    logTo,
   });
   for (let waitedMs = 0; waitedMs < READY_TIMEOUT_MS && program.isRunning(); waitedMs += POLL_MS) {
-    if (said.some((line) => line.includes(READY))) return program;
+    if ((await readFile(logTo, "utf8")).includes(READY)) return program;
     await sleep(POLL_MS);
   }
   await program.kill();
-  throw new Error(`The outside did not start: ${said.slice(-5).join(" / ")}`);
+  throw new Error(`The outside did not start: ${(await readFile(logTo, "utf8")).slice(-1_000)}`);
 }
 
 /** From a checkout the command line's source; in an appliance the one file that everything was bundled into. */

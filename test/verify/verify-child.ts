@@ -2,13 +2,14 @@
 import { readFile } from "node:fs/promises";
 import { connectEngine } from "../../src/shared/engine/engine.ts";
 import { silentReporter } from "../../src/shared/reporter.ts";
+import type { VerifyNonces } from "../../src/verify/report/report.ts";
 import { verify } from "../../src/verify/run.ts";
 import type { OpenNetwork, Subject } from "../../src/verify/subject.ts";
 
 type Request = {
   readonly address: string;
   readonly scratch: string;
-  readonly nonce: string;
+  readonly nonces: VerifyNonces;
   readonly subject: Subject;
   readonly open?: OpenNetwork;
 };
@@ -19,6 +20,6 @@ const report = await verify(request.subject, request.open, {
   scratch: request.scratch,
   reporter: silentReporter,
   signal: AbortSignal.timeout(200_000),
-  nonce: request.nonce,
+  nonces: request.nonces,
 });
 process.stdout.write(JSON.stringify(report));

@@ -115,8 +115,10 @@ type Container = {
   readonly answer?: string;
 };
 
-/** What the suite said, and which receivers of the outside got something that holds the nonce of that run. */
-type Run = VerifyReport & { readonly reached: readonly string[] };
+/** What the suite said, and which receivers of the outside got something that holds a nonce of that run. */
+type Run = VerifyReport & {
+  readonly reached: { readonly sealed: readonly string[]; readonly twin: readonly string[] };
+};
 
 let serial = 0;
 
@@ -170,12 +172,16 @@ async function verifyContainer(container: Container, open?: OpenNetwork): Promis
 
 async function verifySubject(subject: Subject, open?: OpenNetwork): Promise<Run> {
   const path = join(world.folder, `${subject.container}.json`);
-  const nonce = digestOf(`${world.id} ${subject.container} ${open?.name ?? ""}`).slice(-16);
-  const request = { address: world.engineAddress, scratch: world.folder, nonce, subject };
+  const digest = digestOf(`${world.id} ${subject.container} ${open?.name ?? ""}`);
+  const nonces = { sealed: digest.slice(-16), twin: digest.slice(-32, -16) };
+  const request = { address: world.engineAddress, scratch: world.folder, nonces, subject };
   await writeFile(path, JSON.stringify(open === undefined ? request : { ...request, open }));
   const report = JSON.parse(await runSuite(path)) as VerifyReport;
-  const reached = (await world.events()).filter(({ nonces }) => nonces.includes(nonce));
-  return { ...report, reached: [...new Set(reached.map(({ receiver }) => receiver))] };
+  const events = await world.events();
+  const receiversOf = (nonce: string): readonly string[] => [
+    ...new Set(events.filter((event) => event.nonces.includes(nonce)).map(({ receiver }) => receiver)),
+  ];
+  return { ...report, reached: { sealed: receiversOf(nonces.sealed), twin: receiversOf(nonces.twin) } };
 }
 
 function sealedIn(network: string): Pick<Subject, "network" | "demands"> {
@@ -257,14 +263,15 @@ describe.concurrent("verify on a real engine", () => {
     );
     expect(observed(report, "closed-files")).toContain("etc/closed; root");
     expect(report.knownGaps).toMatchObject([{ id: "host-services", state: "open" }]);
-    expect(report.reached).toEqual(expect.arrayContaining(["packet", "dns", "http"]));
+    expect(report.reached.twin).toEqual(expect.arrayContaining(["packet", "dns", "http"]));
+    expect(report.reached.sealed).toEqual([]);
   });
 
   test("passes without an open network, and says what that does not show", async ({ expect }) => {
     const report = await verifyContainer({});
     expect(report.verdict).toBe("pass");
     expect(report.checks.find(({ id }) => id === "outbound")?.reason).toContain("No open network was named");
-    expect(report.reached).toEqual([]);
+    expect(report.reached).toEqual({ sealed: [], twin: [] });
   });
 
   test("is inconclusive where the twin does not get through either", async ({ expect }) => {

@@ -1,257 +1,250 @@
-import { readdir, readFile } from "node:fs/promises";
-import { createSocket } from "node:dgram";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { exec } from "../../src/shared/exec.ts";
+import { bundleCli } from "../../src/builder/bundle.ts";
 import { connectEngine } from "../../src/shared/engine/engine.ts";
-import type { OutsideEvent } from "../../src/world/event.ts";
-import { createWorld, type World } from "../../src/world/world.ts";
-import { helloPayload, protectInitial } from "./outside/initial-packet.ts";
-
-const NODE = process.execPath;
-const QUIET = ["ff02:"];
+import { exec } from "../../src/shared/exec.ts";
+import { startProgram, type RunningProgram } from "../../src/shared/program.ts";
+import { readEvents } from "../../src/world/event.ts";
+import { createNamespaces, deleteNamespace, OUTSIDE_DEVICE } from "../../src/world/namespaces.ts";
+import { readRecords, writeRecord } from "../../src/world/record.ts";
+import { sweep } from "../../src/world/sweep.ts";
+import { createWorld, removeKept, type World } from "../../src/world/world.ts";
+import { docker, IMAGE, importBusybox } from "./containers.ts";
+import { leftoversOf, NOTHING, tracesOf } from "./leftovers.ts";
 
 let world: World;
 
 beforeAll(async () => {
   world = await createWorld({ engine: true });
-  await importBusybox(world);
 });
+afterAll(() => world.destroy());
 
-afterAll(async () => {
-  await world.destroy();
-  expect(await leftovers()).not.toContain(world.id);
-});
-
-/** An image of one static program, from Debian's busybox-static. */
-async function importBusybox({ engineAddress, folder }: World): Promise<void> {
-  const tar = `${folder}/busybox.tar`;
-  await exec("tar", ["--transform", "s,.*,bin/busybox,", "-cf", tar, "-C", "/bin", "busybox"]);
-  await exec("/usr/bin/docker", [
-    "-H",
-    engineAddress,
-    "import",
-    "-c",
-    'ENTRYPOINT ["/bin/busybox"]',
-    tar,
-    "localhost/busybox:1",
-  ]);
+async function sendFrom(host: World): Promise<string> {
+  const nonce = randomBytes(8).toString("hex");
+  await host.exec("bash", ["-c", 'printf "n%s" "$1" >/dev/udp/203.0.113.80/7000', "send", nonce]);
+  return nonce;
 }
 
-/** In a container of the world; its exit code does not matter, what the outside saw does. */
-async function inContainer(network: string, ...command: readonly string[]): Promise<string> {
-  const args = ["run", "--rm", "--pull", "never", "--network", network, "localhost/busybox:1", ...command];
-  const result = await execa("/usr/bin/docker", ["-H", world.engineAddress, ...args], {
-    reject: false,
-    timeout: 60_000,
-    stdin: "ignore",
-  });
-  return result.stdout;
+async function linksOf(where: World["exec"]): Promise<readonly string[]> {
+  const { stdout } = await where("ip", ["-j", "link", "show", "up"]);
+  const links: readonly { readonly ifname: string }[] = JSON.parse(stdout);
+  return links.map(({ ifname }) => ifname).sort();
 }
 
-/** A program of node's in the host's network, for what busybox has no tool for. */
-async function onHost(script: string): Promise<void> {
-  await world.exec(NODE, ["--input-type=module", "-e", script]);
+async function seesNonce(host: World, nonce: string): Promise<boolean> {
+  return (await host.events()).some(({ nonces }) => nonces.includes(nonce));
 }
 
-/** Waits until the outside has written down what the test looks for. */
-async function seen(matches: (event: OutsideEvent) => boolean): Promise<readonly OutsideEvent[]> {
-  for (let tries = 0; tries < 100; tries += 1) {
-    const found = (await world.events()).filter(matches);
-    if (found.length > 0) return found;
-    await sleep(50);
-  }
-  return [];
-}
-
-let serial = 0;
-function nonce(): string {
-  serial += 1;
-  return serial.toString(16).padStart(16, "e");
-}
-
-describe("the outside writes down", () => {
-  test("HTTP out of a container on an open network, with path and Host", async () => {
-    const id = nonce();
-    expect(await inContainer("bridge", "wget", "-qO-", `http://203.0.113.80/${id}`)).toBe("outside");
-    const [event] = await seen(({ receiver, nonces }) => receiver === "http" && nonces.includes(id));
-    expect(event).toMatchObject({ to: "203.0.113.80", port: 80, name: "203.0.113.80" });
-    expect(await seen(({ receiver, nonces }) => receiver === "packet" && nonces.includes(id))).not.toEqual(
-      [],
-    );
+describe("a world", () => {
+  test("its namespaces have no interface but loopback, the wire between them and the engine's bridge", async () => {
+    expect(await linksOf((...args) => world.exec(...args))).toEqual(["docker0", "lo", "up0"]);
+    expect(await linksOf((...args) => world.execOutside(...args))).toEqual(["in0", "lo"]);
   });
 
-  test("a name asked for by a container, through the engine's resolver", async () => {
-    const id = nonce();
-    await inContainer("bridge", "nslookup", `n${id}.example`);
-    const [event] = await seen(({ receiver, nonces }) => receiver === "dns" && nonces.includes(id));
-    expect(event).toMatchObject({ name: `n${id}.example`, port: 53 });
-  });
-
-  test("a name asked for over TCP", async () => {
-    const id = nonce();
-    await onHost(`import { connect } from "node:net";
-      const query = Buffer.concat([Buffer.from("abcd01000001000000000000", "hex"), Buffer.of(16), Buffer.from("${id}"), Buffer.of(0, 0, 1, 0, 1)]);
-      const socket = connect(53, "203.0.113.53", () => socket.write(Buffer.concat([Buffer.of(0, query.length), query])));
-      socket.on("data", () => socket.end());`);
-    expect(
-      await seen(({ receiver, protocol, name }) => receiver === "dns" && protocol === "tcp" && name === id),
-    ).not.toEqual([]);
-  });
-
-  test("HTTPS with its SNI, also where the client then breaks off", async () => {
-    const id = nonce();
-    await onHost(`import { connect } from "node:tls";
-      const socket = connect({ host: "203.0.113.80", port: 443, servername: "n${id}.example" });
-      socket.on("error", () => process.exit(0));`);
-    const [event] = await seen(({ receiver, nonces }) => receiver === "tls" && nonces.includes(id));
-    expect(event).toMatchObject({ name: `n${id}.example`, to: "203.0.113.80", port: 443 });
-  });
-
-  test("the SNI in a QUIC Initial packet", async () => {
-    const id = nonce();
-    const packet = protectInitial({
-      destinationId: Buffer.alloc(8, 5),
-      number: 1,
-      payload: helloPayload(`n${id}.example`),
-    });
-    await onHost(`import { createSocket } from "node:dgram";
-      const socket = createSocket("udp4");
-      socket.send(Buffer.from("${packet.toString("hex")}", "hex"), 443, "203.0.113.80", () => socket.close());`);
-    expect(await seen(({ receiver, nonces }) => receiver === "quic" && nonces.includes(id))).not.toEqual([]);
-  });
-
-  test("UDP to a port where nobody listens, over IPv4 and IPv6", async () => {
-    for (const [family, to] of [
-      ["udp4", "198.51.100.80"],
-      ["udp6", "2001:db8:0:2::80"],
-    ]) {
-      const id = nonce();
-      await onHost(`import { createSocket } from "node:dgram";
-        const socket = createSocket("${family}");
-        socket.send("${id}", 4242, "${to}", () => socket.close());`);
-      const [event] = await seen(({ receiver, nonces }) => receiver === "packet" && nonces.includes(id));
-      expect(event).toMatchObject({ protocol: "udp", port: 4242 });
+  test("no address in it is of any range but documentation, link-local and loopback", async () => {
+    const ranges =
+      /^(127\.0\.0\.1|::1|fe80:.*|192\.0\.2\..*|198\.51\.100\..*|203\.0\.113\..*|2001:db8:.*|169\.254\.169\.254)$/;
+    for (const where of ["exec", "execOutside"] as const) {
+      const { stdout } = await world[where]("ip", ["-j", "address"]);
+      const links: readonly { readonly addr_info: readonly { readonly local: string }[] }[] =
+        JSON.parse(stdout);
+      const addresses = links.flatMap(({ addr_info }) => addr_info.map(({ local }) => local));
+      expect(addresses.length).toBeGreaterThan(4);
+      expect(addresses.filter((address) => !ranges.test(address))).toEqual([]);
     }
   });
 
-  test("ICMP, and what it carries", async () => {
-    await inContainer("bridge", "ping", "-c", "1", "-p", "ab", "203.0.113.80");
-    expect(await seen(({ protocol, to }) => protocol === "icmp" && to === "203.0.113.80")).not.toEqual([]);
+  test("forwards packets in its host namespace, and leaves this machine's own setting alone", async () => {
+    const path = "/proc/sys/net/ipv4/ip_forward";
+    const before = (await readFile(path, "utf8")).trim();
+    expect((await world.exec("cat", [path])).stdout.trim()).toBe("1");
+    const second = await createWorld({ engine: true });
+    await second.destroy();
+    expect((await readFile(path, "utf8")).trim()).toBe(before);
   });
 
-  test("a protocol that has no name here", async () => {
-    await onHostRaw(253);
-    expect(await seen(({ protocol, to }) => protocol === "253" && to === "203.0.113.80")).not.toEqual([]);
+  test("its engine answers, resolves by the outside's name server, and takes addresses of its own ranges", async () => {
+    await importBusybox(world);
+    expect((await (await connectEngine(world.engineAddress)).info()).dataRoot).toContain(world.folder);
+    await docker(world, "network", "create", "pool");
+    const subnet = await docker(
+      world,
+      "network",
+      "inspect",
+      "pool",
+      "--format",
+      "{{(index .IPAM.Config 0).Subnet}}",
+    );
+    expect(subnet).toMatch(/^198\.18\.\d+\.0\/24$/);
+    const resolver = await docker(world, "run", "--rm", IMAGE, "/usr/bin/busybox", "cat", "/etc/resolv.conf");
+    expect(resolver).toContain("nameserver 203.0.113.53");
   });
 
-  test("a packet to the metadata address of clouds", async () => {
-    await inContainer("bridge", "wget", "-qO-", "http://169.254.169.254/latest");
-    expect(await seen(({ receiver, to }) => receiver === "http" && to === "169.254.169.254")).not.toEqual([]);
+  test("its engine can be killed as in a crash, and started again with what it had", async () => {
+    await docker(world, "network", "create", "kept");
+    await docker(world, "run", "--detach", "--name", "sleeper", IMAGE, "/usr/bin/busybox", "sleep", "1000");
+    await world.killEngine();
+    const engine = await connectEngine(world.engineAddress);
+    await expect(engine.info()).rejects.toMatchObject({ code: expect.stringMatching(/^ENGINE_/) });
+    await world.startEngine();
+    expect((await engine.network("kept"))?.name).toBe("kept");
+    await docker(world, "rm", "--force", "sleeper");
+    expect(await docker(world, "run", "--rm", IMAGE, "/usr/bin/busybox", "echo", "again")).toBe("again");
   });
 });
 
-/** Raw sockets are nothing that Node.js has; Python is on every Debian that has pip. */
-async function onHostRaw(protocol: number): Promise<void> {
-  const script = `import socket; s = socket.socket(socket.AF_INET, socket.SOCK_RAW, ${protocol}); s.sendto(b"raw", ("203.0.113.80", 0))`;
-  await world.exec("python3", ["-c", script]);
-}
-
-test("from an internal network nothing gets out, beside a twin on an open one that does", async () => {
-  const engine = await connectEngine(world.engineAddress);
-  for (const [name, internal] of [
-    ["test-internal", true],
-    ["test-open", false],
-  ] as const)
-    await engine.createNetwork({ name, internal, labels: {} });
-  const before = (await world.events()).length;
-  const [sealed, open] = [nonce(), nonce()];
-  const attempt = async (network: string, id: string): Promise<void> => {
-    await inContainer(network, "ping", "-c", "1", "-W", "1", "203.0.113.80");
-    await inContainer(network, "nslookup", `n${id}.example`, "203.0.113.53");
-  };
-  await attempt("test-internal", sealed);
-  const during = (await world.events())
-    .slice(before)
-    .filter(({ to }) => !QUIET.some((prefix) => to.startsWith(prefix)));
-  await attempt("test-open", open);
-  expect(await seen(({ receiver, nonces }) => receiver === "dns" && nonces.includes(open))).not.toEqual([]);
-  expect(await seen(({ protocol }) => protocol === "icmp")).not.toEqual([]);
-  expect(during).toEqual([]);
-  for (const name of ["test-internal", "test-open"]) await engine.removeNetwork(name);
-});
-
-test("no packet of the world touches a real interface", async () => {
-  const { stdout } = await exec("ip", ["-j", "link", "show", "up"]);
-  const links: readonly { readonly ifname: string }[] = JSON.parse(stdout);
-  const documentation =
-    "net 203.0.113.0/24 or net 198.51.100.0/24 or net 192.0.2.0/24 or net 198.18.0.0/15 or ip6 net 2001:db8::/32";
-  const watch = execa("timeout", ["4", "tcpdump", "--immediate-mode", "-i", "any", "-n", documentation], {
-    reject: false,
+describe("what the outside saw", () => {
+  test("is there as soon as it is asked for, however late the packet was sent", async () => {
+    for (let times = 0; times < 20; times += 1)
+      expect(await seesNonce(world, await sendFrom(world))).toBe(true);
   });
-  await sleep(1_000);
-  // The watcher's own control: something that it must see, on the loopback of this machine.
-  const socket = createSocket("udp4");
-  const sent = new Promise((resolve) => socket.send("control", 9, "127.0.0.1", resolve));
-  await Promise.all([sent, inContainer("bridge", "wget", "-qO-", "http://203.0.113.80/")]);
-  socket.close();
-  const { stdout: packets, stderr } = await watch;
-  expect(links.length).toBeGreaterThan(0);
-  expect(stderr).toContain("listening on any");
-  expect(packets).toBe("");
-});
 
-test("two worlds at once know nothing of one another", async () => {
-  const other = await createWorld({ engine: false });
-  try {
-    const id = nonce();
-    await other.exec(NODE, ["-e", `fetch("http://203.0.113.80/${id}").then((answer) => answer.text())`]);
-    expect((await other.events()).some(({ nonces }) => nonces.includes(id))).toBe(true);
-    expect((await world.events()).some(({ nonces }) => nonces.includes(id))).toBe(false);
-  } finally {
-    await other.destroy();
-  }
-});
-
-test("an engine that was killed starts again with what it had", async () => {
-  await world.killEngine();
-  await expect(connectEngine(world.engineAddress).then((engine) => engine.info())).rejects.toMatchObject({
-    code: "ENGINE_ABSENT",
+  test("holds none of the markers by which it is shown to be alive", async () => {
+    const before = await world.events();
+    expect(await world.events()).toEqual(before);
   });
-  await world.startEngine();
-  const engine = await connectEngine(world.engineAddress);
-  expect(await engine.imagesNamed("localhost/busybox")).toEqual(["localhost/busybox:1"]);
+
+  test("of two worlds at once is each one's own", async () => {
+    const second = await createWorld({ engine: false });
+    try {
+      const [here, there] = [await sendFrom(world), await sendFrom(second)];
+      expect([await seesNonce(world, here), await seesNonce(second, there)]).toEqual([true, true]);
+      expect([await seesNonce(world, there), await seesNonce(second, here)]).toEqual([false, false]);
+    } finally {
+      await second.destroy();
+    }
+  });
+
+  test("is not said once it cannot see any more", async () => {
+    const blind = await createWorld({ engine: false });
+    try {
+      await blind.events();
+      const { stdout } = await exec("ip", ["netns", "pids", blind.hostNamespace.replace(/host$/, "outside")]);
+      expect(stdout.trim()).not.toBe("");
+      for (const pid of stdout.trim().split("\n")) process.kill(Number(pid), "SIGKILL");
+      await expect(blind.events()).rejects.toMatchObject({ code: "OUTSIDE_BLIND", class: "inconclusive" });
+    } finally {
+      await blind.destroy();
+    }
+  });
+
+  test("is seen by the one bundled program as well", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "cloister-world-test-"));
+    const names = {
+      hostNamespace: `cloister-test-${process.pid}-host`,
+      outsideNamespace: `cloister-test-${process.pid}-outside`,
+    };
+    let program: RunningProgram | undefined;
+    try {
+      const bundle = join(folder, "cloister.mjs");
+      await writeFile(bundle, (await bundleCli(join(import.meta.dirname, "../.."))).code);
+      await createNamespaces(names);
+      const lines: string[] = [];
+      const play = [process.execPath, bundle, "world-outside", folder, OUTSIDE_DEVICE];
+      program = await startProgram("nsenter", [`--net=/run/netns/${names.outsideNamespace}`, ...play], {
+        onLine: (line) => lines.push(line),
+      });
+      while (!lines.some((line) => line.includes("READY")) && program.isRunning()) await sleep(20);
+      const send = "printf n0123456789abcdef >/dev/udp/203.0.113.80/7000";
+      await exec("nsenter", [`--net=/run/netns/${names.hostNamespace}`, "bash", "-c", send]);
+      const path = join(folder, "events.ndjson");
+      const seen = async () => (await readEvents(path)).map(({ receiver }) => receiver);
+      await expect.poll(seen, { timeout: 20_000 }).toEqual(expect.arrayContaining(["echo", "packet"]));
+    } finally {
+      await program?.kill();
+      for (const name of Object.values(names)) await deleteNamespace(name);
+      await rm(folder, { recursive: true });
+    }
+  });
 });
 
-test("what an owner that was killed left is taken away before the next world begins", async () => {
-  const script = `import { createWorld } from "${import.meta.dirname}/../../src/world/world.ts";
-    const world = await createWorld({ engine: true });
-    process.stdout.write(world.id + "\\n");
-    setInterval(() => {}, 1000);`;
-  const owner = execa(NODE, ["--input-type=module", "-e", script], { reject: false });
-  const id = await new Promise<string>((resolve) =>
-    owner.stdout.once("data", (data: Buffer) => resolve(String(data).trim())),
-  );
-  owner.kill("SIGKILL");
-  await owner;
-  expect(await leftovers()).toContain(id);
-  const next = await createWorld({ engine: false });
-  await next.destroy();
-  expect(await leftovers()).not.toContain(id);
-  expect(await leftovers()).toContain(world.id);
+describe("nothing is left", () => {
+  test("of a world that was destroyed while a container in it ignored TERM", async () => {
+    const short = await createWorld({ engine: true });
+    await importBusybox(short);
+    await docker(short, "run", "--detach", IMAGE, "/usr/bin/busybox", "sleep", "1000");
+    const traces = await tracesOf(short.id);
+    const there = await leftoversOf(traces);
+    expect(there.namespaces.length).toBe(2);
+    expect(there.processes.length).toBeGreaterThan(4);
+    expect(there.mounts.length).toBeGreaterThan(0);
+    expect(there.controlGroups.length).toBeGreaterThan(0);
+    await short.destroy();
+    expect(await leftoversOf(traces)).toEqual(NOTHING);
+  });
+
+  test("of a world whose owner was killed, once somebody sweeps; a living one is not touched", async () => {
+    const { program, id } = await startOwner();
+    const traces = await tracesOf(id);
+    expect(await sweep(), "while its owner lives").not.toContain(id);
+    await program.kill();
+    const there = await leftoversOf(traces);
+    expect(there.namespaces.length).toBe(2);
+    expect(there.processes.length).toBeGreaterThan(4);
+    expect(await sweep()).toContain(id);
+    expect(await leftoversOf(traces)).toEqual(NOTHING);
+    expect(await seesNonce(world, await sendFrom(world))).toBe(true);
+  });
+
+  test("of a world whose owner was killed, once another one is made", async () => {
+    const { program, id } = await startOwner();
+    const traces = await tracesOf(id);
+    await program.kill();
+    const next = await createWorld({ engine: false });
+    await next.destroy();
+    expect(await leftoversOf(traces)).toEqual(NOTHING);
+  });
+
+  test("of a kept world only once it is asked for", async () => {
+    const { program, id } = await startOwner("keep");
+    const traces = await tracesOf(id);
+    await program.kill();
+    expect(await sweep()).not.toContain(id);
+    expect((await leftoversOf(traces)).namespaces.length).toBe(2);
+    expect(await removeKept()).toContain(id);
+    expect(await leftoversOf(traces)).toEqual(NOTHING);
+  });
+
+  test("and a process that only got a recorded one's id is not ended", async () => {
+    const bystander = await startProgram("sleep", ["1000"]);
+    const id = `${process.pid}-bystander`;
+    await writeRecord({
+      id,
+      owner: "999999999-1",
+      hostNamespace: `cloister-${id}-host`,
+      outsideNamespace: `cloister-${id}-outside`,
+      controlGroup: `cloister-world-${id}`,
+      kept: false,
+      children: [`${bystander.pid}-1`],
+    });
+    expect(await sweep()).toContain(id);
+    expect(bystander.isRunning()).toBe(true);
+    await bystander.kill();
+    expect((await readRecords()).map((record) => record.id)).not.toContain(id);
+  });
 });
 
-/** Ids of worlds of which a namespace, a folder, a mount or a control group is still there. */
-async function leftovers(): Promise<readonly string[]> {
-  const netns = await readdir("/run/netns").catch(() => []);
-  const folders = await readdir("/run/cloister-world").catch(() => []);
-  const mounts = [...(await readFile("/proc/mounts", "utf8")).matchAll(/cloister-world\/(\d+-\d+)/g)].map(
-    ([, id = ""]) => id,
-  );
-  const groups = (await readdir("/sys/fs/cgroup/memory").catch(() => readdir("/sys/fs/cgroup"))).flatMap(
-    (name) => /^cloister-world-(.+)$/.exec(name)?.[1] ?? [],
-  );
-  const named = netns.flatMap((name) => /^cloister-(\d+-\d+)-(?:host|outside)$/.exec(name)?.[1] ?? []);
-  return [...new Set([...named, ...folders, ...mounts, ...groups])].sort();
+test("who is not root is told so, and what to install, as a preflight fault", async () => {
+  const script = join(import.meta.dirname, "unprivileged-child.ts");
+  const as = ["--reuid", "65534", "--regid", "65534", "--clear-groups", process.execPath, script];
+  const fault: unknown = JSON.parse((await exec("setpriv", as)).stdout);
+  expect(fault).toMatchObject({ code: "WORLD_NOT_POSSIBLE", exitCode: 5 });
+  expect(fault).toMatchObject({ message: expect.stringContaining("not run as root") });
+  expect(fault).toMatchObject({ hint: expect.stringContaining("apt-get install") });
+});
+
+async function startOwner(...args: readonly string[]) {
+  const script = join(import.meta.dirname, "owner-child.ts");
+  const lines: string[] = [];
+  const program = await startProgram(process.execPath, [script, ...args], {
+    onLine: (line) => lines.push(line),
+  });
+  while (!lines.some((line) => /^\d+-\d+$/.test(line)) && program.isRunning()) await sleep(20);
+  const id = lines.find((line) => /^\d+-\d+$/.test(line));
+  if (id === undefined) throw new Error(`No world came: ${lines.join(" / ")}`);
+  return { program, id };
 }

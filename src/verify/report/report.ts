@@ -11,7 +11,11 @@ export type VerifyReport = {
   readonly totals: { readonly pass: number; readonly fail: number; readonly inconclusive: number };
   readonly checks: readonly Check[];
   readonly knownGaps: readonly KnownGap[];
+  readonly nonces?: VerifyNonces;
 };
+
+/** 16 hex digits each, in every attempt to get out: of the sealed container, and of its twin on an open network. */
+export type VerifyNonces = { readonly sealed: string; readonly twin: string };
 
 export const isVerifyReport: Validator<VerifyReport> = compileSchema<VerifyReport>(schema);
 
