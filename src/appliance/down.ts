@@ -1,4 +1,5 @@
 import type { Engine } from "../shared/engine/engine.ts";
+import { ONCE_LABEL } from "../shared/engine/run-once.ts";
 import { AppError } from "../shared/errors.ts";
 import { PROJECT } from "./compose.ts";
 import { withState } from "./state.ts";
@@ -37,9 +38,13 @@ export async function takeDownProject(engine: Engine, signal: AbortSignal): Prom
   );
 }
 
+/** All that Compose made for the stack, and what a killed `load` or `verify` left of its own containers. */
 export async function projectOf(engine: Engine): Promise<TakenDown> {
   return {
-    containers: await engine.containersLabelled(PROJECT_LABEL),
+    containers: [
+      ...(await engine.containersLabelled(PROJECT_LABEL)),
+      ...(await engine.containersLabelled(ONCE_LABEL)),
+    ],
     networks: await engine.networksLabelled(PROJECT_LABEL),
     volumes: await engine.volumesLabelled(PROJECT_LABEL),
   };

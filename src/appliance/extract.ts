@@ -1,5 +1,7 @@
 import { createHasher } from "../shared/digest.ts";
+import { isErrno } from "../shared/errors.ts";
 import { writeFileWhole } from "../shared/file.ts";
+import { hashFile } from "../shared/hash-file.ts";
 import { safeJoin } from "../shared/relative-path.ts";
 import { notIntact, type CheckedAppliance } from "./check-appliance.ts";
 import type { Appliance, CarriedFile } from "./open-appliance.ts";
@@ -31,4 +33,23 @@ export async function extractFiles(
     };
     await writeFileWhole(safeJoin(to.folder, file.path), content(), file.executable ? 0o755 : 0o644);
   }
+}
+
+/** Whether `folder` still holds what was written there, every byte of it. */
+export async function areKept(
+  appliance: Appliance,
+  checked: CheckedAppliance,
+  { folder, signal }: { readonly folder: string; readonly signal: AbortSignal },
+): Promise<boolean> {
+  for (const { path } of keptFiles(appliance)) {
+    const expected = checked.sums.get(path);
+    if (expected === undefined) continue;
+    try {
+      if ((await hashFile(safeJoin(folder, path), signal)).digest !== expected) return false;
+    } catch (error) {
+      if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return false;
+      throw error;
+    }
+  }
+  return true;
 }

@@ -6,7 +6,7 @@ import type { Engine, EngineInfo } from "../shared/engine/engine.ts";
 import { writeFileWhole } from "../shared/file.ts";
 import type { Reporter } from "../shared/reporter.ts";
 import { assertPromised, readPromises, type CheckedAppliance } from "./check-appliance.ts";
-import { extractFiles, keptFiles } from "./extract.ts";
+import { areKept, extractFiles, keptFiles } from "./extract.ts";
 import { imagesTar } from "./images-tar.ts";
 import { compareIdentities, startEach, type LoadedImage } from "./loaded-images.ts";
 import type { Appliance } from "./open-appliance.ts";
@@ -37,7 +37,12 @@ export async function loadAppliance(input: LoadInput, deps: LoadDeps): Promise<L
   return await withState(stateRoot, async () => {
     const id = releaseId(checked.manifest, checked.manifestDigest);
     const known = await readRelease(stateRoot, id);
-    if (known !== undefined && (await hasAll(checked, deps.engine))) {
+    const kept = { folder: releaseFolder(stateRoot, id), signal: deps.signal };
+    if (
+      known !== undefined &&
+      (await hasAll(checked, deps.engine)) &&
+      (await areKept(appliance, checked, kept))
+    ) {
       const images = await compareIdentities(checked.manifest, deps.engine, info);
       await switchTo(stateRoot, id);
       return { release: known, images, engine: info, how: "again" };

@@ -39,7 +39,10 @@ export async function compareIdentities(
   throw new AppError(
     { class: "identity", code: "IDENTITY_DIFFERS" },
     `Cannot take the engine's images for the appliance's: ${faults.join("; ")}`,
-    { hint: "Check the appliance with `cloister check`, and load it again", fields: { faults } },
+    {
+      hint: "Somebody gave the names to other images: remove those from the engine, and load the appliance again",
+      fields: { faults },
+    },
   );
 }
 

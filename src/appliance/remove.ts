@@ -22,11 +22,15 @@ export async function remove(
   engine: Engine,
 ): Promise<Removed> {
   const { stateRoot, signal } = input;
+  const reasons = new Map<string, string>();
   const removed = await withState(stateRoot, async () => {
     const releases = (await listReleases(stateRoot)).map(({ id }) => id);
     const taken = await takeDownProject(engine, signal);
     const images = await engine.imagesNamed(REFERENCE_PREFIX);
-    for (const reference of images) await engine.removeImage(reference);
+    for (const reference of images) {
+      const reason = await reasonToKeep(engine, reference);
+      if (reason !== undefined) reasons.set(reference, reason);
+    }
     for (const part of STATE_PARTS) await rm(`${stateRoot}/${part}`, { recursive: true, force: true });
     return { ...taken, images, releases, stateRoot };
   });
@@ -39,9 +43,25 @@ export async function remove(
   if (left.length === 0) return removed;
   throw new AppError(
     { class: "half-done", code: "NOT_GONE" },
-    `Cannot remove everything: ${left.join(", ")} ${left.length === 1 ? "is" : "are"} still there`,
-    { hint: "Run `cloister remove` again", fields: { left } },
+    `Cannot remove everything: ${left.map(sayWhy).join(", ")} ${left.length === 1 ? "is" : "are"} still there`,
+    { hint: "Remove what uses it, and run `cloister remove` again", fields: { left } },
   );
+
+  function sayWhy(name: string): string {
+    const reason = reasons.get(name);
+    return reason === undefined ? name : `${name} (${reason})`;
+  }
+}
+
+/** An engine does not let go of an image that some container is made of: that is no reason to leave the rest. */
+async function reasonToKeep(engine: Engine, reference: string): Promise<string | undefined> {
+  try {
+    await engine.removeImage(reference);
+    return undefined;
+  } catch (error) {
+    if (error instanceof AppError && error.code === "ENGINE_REFUSED") return String(error.fields["reason"]);
+    throw error;
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -9,6 +9,7 @@ import { AppError, isErrno, messageOf } from "../shared/errors.ts";
 import { writeFileWhole } from "../shared/file.ts";
 import type { Reporter } from "../shared/reporter.ts";
 import { compose, composeEnvFile, type ComposeTarget } from "./compose.ts";
+import { takeDownProject } from "./down.ts";
 import { compareIdentities } from "./loaded-images.ts";
 import { chooseModel, readReleaseManifest, verifyModel } from "./release-files.ts";
 import { currentRelease, modelRunFolder, modelSocket, releaseFolder, withState } from "./state.ts";
@@ -39,6 +40,7 @@ export const MODEL_DEMANDS: ContainerDemands = {
   dns: ["127.0.0.1"],
 };
 const POLL_MS = 200;
+const TAKE_DOWN_TIMEOUT_MS = 120_000;
 
 /**
  * Throws AppError NO_RELEASE, NO_MODEL, MODEL_UNKNOWN (preflight); RELEASE_DAMAGED, MODEL_DIFFERS (integrity); IDENTITY_DIFFERS
@@ -77,14 +79,15 @@ async function startOrTakeDown(target: ComposeTarget, input: UpInput, deps: UpDe
     await untilHealthy(input.timeoutMs, deps);
     await assertDemands(deps.engine);
   } catch (error) {
-    await takeDown(target, error);
+    await takeDown(deps.engine, error);
     throw error;
   }
 }
 
-async function takeDown(target: ComposeTarget, cause: unknown): Promise<void> {
+/** Through the engine and not through Compose, which may be what failed; and whether or not we were told to stop. */
+async function takeDown(engine: Engine, cause: unknown): Promise<void> {
   try {
-    await compose(target, ["down", "--remove-orphans", "--timeout", "5"]);
+    await takeDownProject(engine, AbortSignal.timeout(TAKE_DOWN_TIMEOUT_MS));
   } catch (error) {
     throw new AppError(
       { class: "half-done", code: "HALF_UP" },

@@ -126,9 +126,7 @@ export async function connectEngine(address: string): Promise<Engine> {
     },
     stopContainer: async (name) => {
       const what = `stop container "${name}"`;
-      await find(what, () =>
-        handle.docker.getContainer(name).stop({ t: STOP_GRACE_S }).catch(stoppedAlready),
-      );
+      await find(what, () => docker.getContainer(name).stop({ t: STOP_GRACE_S }).catch(stoppedAlready));
     },
     lastLog: async (name) => {
       const options = { stdout: true, stderr: true, tail: 10, follow: false } as const;

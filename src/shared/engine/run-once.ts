@@ -13,7 +13,6 @@ export type RunSpec = {
   /** The image's own where it is not given. */
   readonly user?: string;
   readonly env?: readonly string[];
-  readonly labels?: Readonly<Record<string, string>>;
   /** `none`, `container:<name>` or a network's name. */
   readonly network: string;
   /** `container:<name>`, to see that container's processes. */
@@ -31,9 +30,13 @@ export type RunSpec = {
 
 export type RunResult = { readonly exitCode: number; readonly stdout: string; readonly stderr: string };
 
+/** On every such container: one whose owner was killed is found by it. */
+export const ONCE_LABEL = "io.cloister.once";
+
 const OUTPUT_LIMIT_BYTES = 16 << 20;
 const MEMORY_BYTES = 1 << 30;
 const PIDS = 128;
+const REMOVE_TIMEOUT_MS = 60_000;
 
 /**
  * Read-only root, no capabilities, no new privileges, never a pull. Throws RUN_TIMED_OUT, ENGINE_REFUSED, ENGINE_LOST (engine).
@@ -54,7 +57,7 @@ export async function runOnce(
       const logs = await container.logs({ stdout: true, stderr: true, follow: true, abortSignal: signal });
       return { exitCode, ...(await orAborted(readLogs(engine.docker, logs, spec), signal)) };
     } finally {
-      await container.remove({ force: true, v: true });
+      await container.remove({ force: true, v: true, abortSignal: AbortSignal.timeout(REMOVE_TIMEOUT_MS) });
     }
   } catch (error) {
     spec.signal?.throwIfAborted();
@@ -85,7 +88,7 @@ function createOptions(spec: RunSpec): Docker.ContainerCreateOptions {
   return {
     name: spec.name,
     Image: spec.reference,
-    Labels: { ...spec.labels },
+    Labels: { [ONCE_LABEL]: "" },
     Env: [...(spec.env ?? [])],
     Tty: false,
     ...(spec.entrypoint === undefined ? {} : { Entrypoint: [...spec.entrypoint] }),
