@@ -10,33 +10,44 @@ import { engineFailure, engineLost, engineRefused } from "./failure.ts";
 export type LoadOptions = { readonly signal?: AbortSignal };
 
 const WHAT = "load images";
+const PATIENCE_MS = 60_000;
 const LOADED = /^Loaded image(?: ID)?: (.+)$/;
 
 /**
  * Streams the tar into the engine; returns the references that it says it has loaded, which is no proof that it has.
- * What `tar` throws comes out unchanged, and the engine then sees the stream break off. Throws ENGINE_LOST, ENGINE_REFUSED.
+ * What `tar` throws comes out unchanged, and the engine then sees the stream break off. Throws ENGINE_LOST, ENGINE_REFUSED, and
+ * the signal's reason: an engine that has the whole tar goes on with it whoever hangs up, so that its answer is waited for even
+ * then, and whoever takes back what was loaded finds it there.
  */
 export async function loadImages(
   engine: { readonly docker: Docker; readonly address: string },
   tar: AsyncIterable<Uint8Array>,
-  options: LoadOptions = {},
+  { signal }: LoadOptions = {},
 ): Promise<readonly string[]> {
-  const abort = new AbortController();
-  let sourceFault: { readonly error: unknown } | undefined;
+  signal?.throwIfAborted();
+  const hangUp = new AbortController();
+  let fault: { readonly error: unknown } | undefined;
   const body = Readable.from(tar, { objectMode: false });
   body.on("error", (error) => {
-    sourceFault ??= { error };
-    abort.abort();
+    fault ??= { error };
+    hangUp.abort();
   });
-  const signal = AbortSignal.any([abort.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  const stop = (): void => {
+    if (body.readableEnded) setTimeout(() => hangUp.abort(), PATIENCE_MS).unref();
+    else body.destroy(new Error("Stopped"));
+  };
+  signal?.addEventListener("abort", stop);
   try {
-    const answer = await engine.docker.loadImage(body, { abortSignal: signal });
-    return await readAnswer(answer, engine.address);
+    const answer = await engine.docker.loadImage(body, { abortSignal: hangUp.signal });
+    const references = await readAnswer(answer, engine.address);
+    signal?.throwIfAborted();
+    return references;
   } catch (error) {
-    if (sourceFault !== undefined) throw sourceFault.error;
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
+    if (fault !== undefined) throw fault.error;
     throw engineFailure(error, WHAT, engine.address);
   } finally {
+    signal?.removeEventListener("abort", stop);
     body.destroy();
   }
 }

@@ -137,7 +137,7 @@ export function createTarIndexer(name: string): TarIndexer {
     finish() {
       const closed =
         state.kind === "end" || (state.kind === "header" && zeroBlocks === 1 && pending.length === 0);
-      if (!closed) throw tarError(`Cannot read "${name}" as tar: it is cut short after ${position} bytes`);
+      if (!closed) throw tarError(`Cannot read "${name}" as tar: it is cut short, its end is missing`);
       return members;
     },
   };
