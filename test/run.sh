@@ -9,9 +9,9 @@ cd "$(dirname "$0")/.."
 
 LEVEL=${1:-check}
 case "$LEVEL" in
-check) projects="unit" needs=node ;;
-all) projects="unit world e2e" needs=test ;;
-full) projects="unit world e2e full" needs=test ;;
+check) needs="node" && set -- unit ;;
+all) needs="test" && set -- unit world e2e ;;
+full) needs="test" && set -- unit world e2e full ;;
 *) echo "test/run.sh: no level \"$LEVEL\", expected check, all or full" >&2 && exit 2 ;;
 esac
 
@@ -34,10 +34,11 @@ TMPDIR=$(mktemp -d)
 export TMPDIR
 chmod 755 "$TMPDIR"
 trap 'rm -rf "$TMPDIR"' EXIT
+trap 'exit 130' HUP INT TERM
 REPORTS=$(mktemp -d)
-for project in $projects; do
+for project in "$@"; do
     echo "== vitest --project $project"
     # The summary judges: a project without a report, or with a failed or skipped test, fails the run.
     vitest run --project "$project" --reporter=default --reporter=json --outputFile.json="$REPORTS/$project.json" || true
 done
-node test/summary.ts "$REPORTS" $projects
+node test/summary.ts "$REPORTS" "$@"
