@@ -9,7 +9,7 @@ import { VERSION } from "../shared/version.ts";
 import { renderTable } from "../verify/report/table.ts";
 import { isVerifyReport, type VerifyReport } from "../verify/report/report.ts";
 import { OTHER_WEB, PORTS, RESOLVER, WEB } from "../world/addresses.ts";
-import { createWorld, removeKept, type World } from "../world/world.ts";
+import { createWorld, removeKept, requireWorld, type World } from "../world/world.ts";
 import { buildCommand } from "./build.ts";
 import { toInput, type Command, type CommandContext, type CommandInput, type Outcome } from "./command.ts";
 import { chatOnce, type Chat } from "./demo/chat.ts";
@@ -52,6 +52,7 @@ type Played = { readonly chat: Chat; readonly report: VerifyReport; readonly out
 
 async function run(input: CommandInput, context: CommandContext): Promise<Outcome> {
   if (input.flag("remove")) return removed(await removeKept());
+  await requireWorld();
   const { reporter, signal } = context;
   const out = resolve(context.cwd, input.text("out") ?? "out");
   const store = input.text("store");

@@ -54,7 +54,7 @@ const POLL_MS = 20;
  * ENGINE_DID_NOT_START (engine).
  */
 export async function createWorld(options: { readonly engine: boolean }): Promise<World> {
-  await assertPossible();
+  await requireWorld();
   await sweep();
   let record = await newRecord();
   const change = async (fields: Partial<WorldRecord>): Promise<void> => {
@@ -150,7 +150,8 @@ function ownProgram(): string {
   return basename(file) === "world.ts" ? join(import.meta.dirname, "../cli.ts") : file;
 }
 
-async function assertPossible(): Promise<void> {
+/** For who has long work before `createWorld`, which would then be for nothing. Throws WORLD_NOT_POSSIBLE as that does. */
+export async function requireWorld(): Promise<void> {
   const missing: string[] = [];
   for (const [program, debianPackage] of Object.entries(NEEDS))
     if (!(await isInstalled(program))) missing.push(`${program} (Debian package ${debianPackage})`);
@@ -161,7 +162,7 @@ async function assertPossible(): Promise<void> {
     { class: "preflight", code: "WORLD_NOT_POSSIBLE" },
     `Cannot make network namespaces that play a host and an Internet: ${faults.join(", ")}`,
     {
-      hint: `apt-get install --no-install-recommends ${[...new Set(Object.values(NEEDS))].join(" ")}`,
+      hint: `Run it as root, after: apt-get install --no-install-recommends ${[...new Set(Object.values(NEEDS))].join(" ")}`,
       fields: { faults },
     },
   );
