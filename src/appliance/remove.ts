@@ -1,14 +1,16 @@
 /** Takes cloister off this host, and looks afterwards whether it is gone. */
-import { access, rm } from "node:fs/promises";
+import { readdir, rm, rmdir } from "node:fs/promises";
+import { join } from "node:path";
 import type { Engine } from "../shared/engine/engine.ts";
 import { AppError, isErrno } from "../shared/errors.ts";
+import { compareCodeUnits } from "../shared/order.ts";
 import { projectOf, takeDownProject, type TakenDown } from "./down.ts";
 import { listReleases, withState } from "./state.ts";
 
 /** Images are named for localhost and us: nobody else's start like this. */
 const REFERENCE_PREFIX = "localhost/cloister/";
-/** Changed last: it holds the lock under which all of this happens. */
-const STATE_PARTS = ["current", "releases", "run"];
+/** What `load` and `up` make in the state folder, and what they leave there where they are killed. Anything else is somebody's own. */
+const STATE_PARTS = /^(?:releases|run|current(?:\..+)?)$/;
 
 export type Removed = TakenDown & {
   readonly images: readonly string[];
@@ -31,15 +33,16 @@ export async function remove(
       const reason = await reasonToKeep(engine, reference);
       if (reason !== undefined) reasons.set(reference, reason);
     }
-    for (const part of STATE_PARTS) await rm(`${stateRoot}/${part}`, { recursive: true, force: true });
+    const parts = (await contentOf(stateRoot)).filter((name) => STATE_PARTS.test(name));
+    for (const part of parts) await rm(join(stateRoot, part), { recursive: true, force: true });
     return { ...taken, images, releases, stateRoot };
   });
-  await rm(stateRoot, { recursive: true, force: true });
+  await removeEmpty(stateRoot);
   const left = [
     ...Object.values(await projectOf(engine)).flat(),
     ...(await engine.imagesNamed(REFERENCE_PREFIX)),
   ];
-  if (await exists(stateRoot)) left.push(stateRoot);
+  left.push(...(await contentOf(stateRoot)).map((name) => join(stateRoot, name)));
   if (left.length === 0) return removed;
   throw new AppError(
     { class: "half-done", code: "NOT_GONE" },
@@ -64,12 +67,21 @@ async function reasonToKeep(engine: Engine, reference: string): Promise<string |
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Sorted; nothing where there is no such folder. */
+async function contentOf(folder: string): Promise<readonly string[]> {
   try {
-    await access(path);
-    return true;
+    return (await readdir(folder)).sort(compareCodeUnits);
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return false;
+    if (isErrno(error, "ENOENT")) return [];
     throw error;
+  }
+}
+
+/** A file system of its own stays mounted, and empty. */
+async function removeEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(folder);
+  } catch (error) {
+    if (!["ENOENT", "ENOTEMPTY", "EBUSY"].some((code) => isErrno(error, code))) throw error;
   }
 }

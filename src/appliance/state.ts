@@ -4,9 +4,9 @@
  *   releases/<id>/     everything of one appliance but its image layers, release.json written last
  *   current            a symbolic link to the release that `up` starts
  *   run/model/         the model's Unix socket
- *   busy               who changes this folder now
+ *   busy.<owner>       who changes this folder now
  */
-import { mkdir, open, readdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { ApplianceManifest } from "../shared/appliance/manifest.ts";
 import { hexOf, type Digest } from "../shared/digest.ts";
@@ -24,6 +24,7 @@ export type Release = {
 
 const DEFAULT_ROOT = "/var/lib/cloister";
 const RELEASE_FILE = "release.json";
+const BUSY = "busy.";
 
 const isRelease: Validator<Release> = compileSchema<Release>({
   type: "object",
@@ -96,49 +97,47 @@ export async function switchTo(root: string, id: string): Promise<void> {
   await rename(fresh, join(root, "current"));
 }
 
-/** Lets one process at a time change the folder; what a dead one left is taken over. Throws AppError STATE_BUSY (preflight). */
+/** Lets one process at a time change the folder; what dead ones left does not count. Throws AppError STATE_BUSY (preflight). */
 export async function withState<T>(root: string, use: () => Promise<T>): Promise<T> {
   await mkdir(root, { recursive: true, mode: 0o755 });
-  const path = join(root, "busy");
   const owner = await ownOwner();
-  await claim(path, owner);
+  const own = `${BUSY}${owner}`;
   try {
+    await writeFile(join(root, own), "", { flag: "wx" });
+  } catch (error) {
+    if (!isErrno(error, "EEXIST")) throw error;
+    throw busy(root, owner);
+  }
+  try {
+    await assertAlone(root, own);
     return await use();
   } finally {
-    await rm(path, { force: true });
+    await rm(join(root, own), { force: true });
   }
 }
 
-async function claim(path: string, owner: string): Promise<void> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      const file = await open(path, "wx");
-      await file.writeFile(owner);
-      await file.close();
-      return;
-    } catch (error) {
-      if (!isErrno(error, "EEXIST")) throw error;
-    }
-    const other = await readFile(path, "utf8").catch(orEmpty);
-    if (tries > 0 || (await isAlive(other))) throw busy(path, other);
-    await rm(path, { force: true });
+/**
+ * Everybody has claimed the folder before looking at the other claims: of two that come at once, one at least sees the other, and
+ * where both do, both are refused. No claim is ever taken over, so that nobody can take over a living one.
+ */
+async function assertAlone(root: string, own: string): Promise<void> {
+  const claims = (await readdir(root)).filter((name) => name.startsWith(BUSY) && name !== own);
+  for (const name of claims.sort(compareCodeUnits)) {
+    const other = name.slice(BUSY.length);
+    if (await isAlive(other)) throw busy(root, other);
+    await rm(join(root, name), { force: true });
   }
 }
 
-function busy(path: string, owner: string): AppError {
+function busy(root: string, owner: string): AppError {
   return new AppError(
     { class: "preflight", code: "STATE_BUSY" },
-    `Cannot change "${path.slice(0, -"/busy".length)}" now: process ${owner.split("-")[0] ?? ""} is at it`,
-    { hint: "Wait until it has ended", fields: { path } },
+    `Cannot change "${root}" now: process ${owner.split("-")[0] ?? ""} is at it`,
+    { hint: "Wait until it has ended", fields: { path: root } },
   );
 }
 
 function orNothing(error: unknown): readonly string[] {
   if (isErrno(error, "ENOENT")) return [];
-  throw error;
-}
-
-function orEmpty(error: unknown): string {
-  if (isErrno(error, "ENOENT")) return "";
   throw error;
 }

@@ -173,8 +173,13 @@ function environment(of: {
     CLOISTER_RELEASE: of.target.releaseId,
   };
   return Object.entries(values)
-    .map(([name, value]) => `${name}='${value}'\n`)
+    .map(([name, value]) => `${name}=${quoted(value)}\n`)
     .join("");
+}
+
+/** As Compose reads its env files: within double quotes a backslash takes the meaning from what follows it. */
+function quoted(value: string): string {
+  return `"${value.replace(/[\\"$]/g, String.raw`\$&`)}"`;
 }
 
 /** The file once as pages and once repacked for this CPU (measured: twice the file), and a gigabyte for context and code. */

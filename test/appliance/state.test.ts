@@ -1,4 +1,4 @@
-import { mkdir, readFile, readlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import {
@@ -12,7 +12,7 @@ import {
   withState,
 } from "../../src/appliance/state.ts";
 import { digestOf } from "../../src/shared/digest.ts";
-import { ownOwner } from "../../src/shared/store/owner.ts";
+import { ownerOf, ownOwner } from "../../src/shared/store/owner.ts";
 import { temporaryFolder } from "../builder/temporary.ts";
 
 const manifestDigest = digestOf("manifest");
@@ -65,16 +65,32 @@ test("currentRelease takes nothing for current whose release is gone", async () 
   await expect(currentRelease(root)).rejects.toMatchObject({ code: "NO_RELEASE" });
 });
 
-test("withState lets one in, refuses the second while the first is at it, and takes over from the dead", async () => {
+test("withState lets one in and refuses the second while the first is at it", async () => {
   await withState(root, async () => {
-    expect(await readFile(join(root, "busy"), "utf8")).toBe(await ownOwner());
+    expect(await readdir(root)).toEqual([`busy.${await ownOwner()}`]);
     await expect(withState(root, () => Promise.resolve())).rejects.toMatchObject({
       code: "STATE_BUSY",
       exitCode: 5,
     });
+    expect(await readdir(root)).toEqual([`busy.${await ownOwner()}`]);
   });
-  await writeFile(join(root, "busy"), "999999999-1");
-  await expect(withState(root, () => Promise.resolve("in"))).resolves.toBe("in");
+  expect(await readdir(root)).toEqual([]);
+});
+
+test("withState is kept out by another process that lives, and names it", async () => {
+  const other = (await ownerOf(process.ppid)) ?? "";
+  await writeFile(join(root, `busy.${other}`), "");
+  const entering = withState(root, () => Promise.resolve());
+  await expect(entering).rejects.toMatchObject({ code: "STATE_BUSY" });
+  await expect(entering).rejects.toThrow(`process ${process.ppid} is at it`);
+  expect(await readdir(root)).toEqual([`busy.${other}`]);
+});
+
+test("withState does not mind what dead processes left, and clears it away", async () => {
+  for (const dead of ["999999999-1", `${process.pid}-1`, "nonsense", ""])
+    await writeFile(join(root, `busy.${dead}`), "");
+  const names = await withState(root, () => readdir(root));
+  expect(names).toEqual([`busy.${await ownOwner()}`]);
 });
 
 test("withState lets go where its work fails", async () => {
