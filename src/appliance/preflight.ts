@@ -1,5 +1,5 @@
 /** Whether this host can take the appliance: everything is looked at, and everything that is missing is named at once. */
-import { mkdir, statfs } from "node:fs/promises";
+import { stat, statfs } from "node:fs/promises";
 import type { ApplianceManifest } from "../shared/appliance/manifest.ts";
 import type { EngineInfo } from "../shared/engine/engine.ts";
 import { AppError, isErrno } from "../shared/errors.ts";
@@ -9,12 +9,13 @@ export type PreflightInput = {
   readonly manifest: ApplianceManifest;
   readonly engine: EngineInfo;
   readonly stateRoot: string;
-  /** What will be written to the state folder. */
+  /** What will be written to the state folder, which is there. */
   readonly stateBytes: number;
 };
 
 /** sun_path of unix(7), its final NUL included. */
 const SOCKET_PATH_BYTES = 108;
+const UNUSABLE = /[:\n\r]/;
 /** Engines unpack the tar beside the layers before they take it. */
 const ENGINE_FACTOR = 2;
 
@@ -32,9 +33,17 @@ export async function assertFit(input: PreflightInput): Promise<void> {
     faults.push(
       `the socket path "${socket}" has ${Buffer.byteLength(socket)} bytes, expected less than ${SOCKET_PATH_BYTES}`,
     );
-  await mkdir(stateRoot, { recursive: true });
-  faults.push(...(await shortOfSpace(stateRoot, input.stateBytes)));
-  faults.push(...(await shortOfSpace(engine.dataRoot, ENGINE_FACTOR * manifest.totals.imageBytes)));
+  const unusable = UNUSABLE.exec(stateRoot)?.[0];
+  if (unusable !== undefined)
+    faults.push(
+      `the path of the state folder has ${JSON.stringify(unusable)} in it, expected nothing that splits mounts or lines`,
+    );
+  faults.push(
+    ...(await shortOfSpace([
+      { path: stateRoot, neededBytes: input.stateBytes },
+      { path: engine.dataRoot, neededBytes: ENGINE_FACTOR * manifest.totals.imageBytes },
+    ])),
+  );
   if (faults.length === 0) return;
   throw new AppError({ class: "preflight", code: "NOT_FIT" }, `Cannot load here: ${faults.join("; ")}`, {
     hint: "Nothing was changed. --state names another folder, --engine another engine",
@@ -49,14 +58,37 @@ function compareApiVersions(a: string, b: string): number {
   return majorA - majorB || minorA - minorB;
 }
 
+type Need = { readonly path: string; readonly neededBytes: number };
+
+/** Folders on one disk need its space together. */
+async function shortOfSpace(needs: readonly Need[]): Promise<readonly string[]> {
+  const disks = new Map<number, Need & { readonly freeBytes: number }>();
+  for (const { path, neededBytes } of needs) {
+    const disk = await diskOf(path);
+    if (disk === undefined) continue;
+    const other = disks.get(disk.device);
+    disks.set(disk.device, {
+      path: other === undefined ? path : `${other.path}" and "${path}`,
+      neededBytes: neededBytes + (other?.neededBytes ?? 0),
+      freeBytes: disk.freeBytes,
+    });
+  }
+  return [...disks.values()]
+    .filter(({ freeBytes, neededBytes }) => freeBytes < neededBytes)
+    .map(
+      ({ path, freeBytes, neededBytes }) => `"${path}" has ${freeBytes} bytes free, expected ${neededBytes}`,
+    );
+}
+
 /** An engine's data root may lie where this process cannot look: then nothing is said. */
-async function shortOfSpace(path: string, neededBytes: number): Promise<readonly string[]> {
+async function diskOf(
+  path: string,
+): Promise<{ readonly device: number; readonly freeBytes: number } | undefined> {
   try {
     const { bavail, bsize } = await statfs(path);
-    const freeBytes = bavail * bsize;
-    return freeBytes >= neededBytes ? [] : [`"${path}" has ${freeBytes} bytes free, expected ${neededBytes}`];
+    return { device: (await stat(path)).dev, freeBytes: bavail * bsize };
   } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "EACCES")) return [];
+    if (isErrno(error, "ENOENT") || isErrno(error, "EACCES")) return undefined;
     throw error;
   }
 }
