@@ -1,0 +1,25 @@
+/** One assembly in a process of its own. Recalls the .debs that were taken apart and what was compiled, and nothing else. */
+import { assembleRoot } from "../src/builder/assemble/assemble-root.ts";
+import { buildImages } from "../src/builder/build-images.ts";
+import { forgetfulStore } from "../src/builder/compare/forgetful-store.ts";
+import { writeLayer } from "../src/builder/image/layer.ts";
+import { readLock, readRecipes } from "../src/builder/lock/read.ts";
+import { silentReporter as reporter } from "../src/shared/reporter.ts";
+import { openStore } from "../src/shared/store/store.ts";
+
+const [what, storeRoot = "", imagesFolder = ""] = process.argv.slice(2);
+const store = forgetfulStore(await openStore(storeRoot), ["deb", "compile"]);
+const names = (await readRecipes(imagesFolder)).map(({ name }) => name);
+const recipes = await Promise.all(names.map((name) => readLock(imagesFolder, name)));
+if (what === "image") {
+  const options = { backends: "all", ignoreCompiled: false } as const;
+  await buildImages(recipes, options, { store, reporter, jobs: 2, signal: new AbortController().signal });
+} else {
+  const packages = recipes.flatMap(({ lock }) => lock.compile?.packages ?? []);
+  const epoch = Math.max(...recipes.map(({ lock }) => lock.epoch));
+  const { layer } = await assembleRoot(
+    { packages, users: [], setuid: [], caBundle: false, epoch },
+    { store },
+  );
+  await writeLayer(layer, { store });
+}
