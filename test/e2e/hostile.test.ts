@@ -1,5 +1,5 @@
 /** A carried appliance that was damaged or doctored, an engine that is not there or dies: check and load, through the command line. */
-import { access, copyFile, mkdir, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { access, copyFile, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -8,6 +8,7 @@ import { exec } from "../../src/shared/exec.ts";
 import { writeTar } from "../../src/shared/tar/write.ts";
 import { createWorld, type World } from "../../src/world/world.ts";
 import { cloister, cloisterDone, openFolder, start } from "./checkout.ts";
+import { flipByte } from "./flip-byte.ts";
 import { expectRefused } from "./refused.ts";
 
 type Manifest = {
@@ -57,11 +58,7 @@ const config = () => blob(manifest.images[0]?.configDigest);
 async function flip(path: string): Promise<void> {
   const member = (await openAppliance(tar)).file(path);
   if (member === undefined) throw new Error(`No "${path}"`);
-  const at = member.location.offset + (member.sizeBytes >> 1);
-  const file = await open(tar, "r+");
-  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, at);
-  await file.write(Buffer.of((buffer[0] ?? 0) ^ 1), 0, 1, at);
-  await file.close();
+  await flipByte(tar, member.location.offset + (member.sizeBytes >> 1));
 }
 
 async function repackWithout(name: string): Promise<void> {

@@ -1,11 +1,14 @@
 /** The same bytes, whoever builds where. test:full does all of it, compiling included, from nothing but the inputs. */
-import { readdir, rm } from "node:fs/promises";
+import { copyFile, readdir, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { openAppliance } from "../../src/appliance/open-appliance.ts";
 import { exec } from "../../src/shared/exec.ts";
 import { cloisterDone, copyCheckout, openFolder, REPOSITORY, run } from "./checkout.ts";
 import { firstDifference } from "./first-difference.ts";
+import { flipByte } from "./flip-byte.ts";
+import { expectRefused } from "./refused.ts";
 import { handOverCompiled, inviteStranger, type Stranger } from "./stranger.ts";
 
 let folder: string;
@@ -39,6 +42,19 @@ describe("two builds", () => {
     );
   });
 
+  test("are what cloister reproduce says, and it names the file in the layer where they are not", async () => {
+    const { stdout } = await cloisterDone([...reproduce(inject("appliance")), "--json"], stranger.conditions);
+    const sha256 = `sha256:${await sha256sum(inject("appliance"))}`;
+    expect(JSON.parse(stdout)).toMatchObject({ sha256, whole: true, reuseCompiled: true });
+
+    const other = join(folder, "other.tar");
+    await copyFile(inject("appliance"), other);
+    const layer = await flipInLastLayer(other);
+    const says = `first of what differs is ${layer} \\(layer 2 of llama-cpp\\): opt/llama/\\S+: sha256 sha256:`;
+    const refusal = { exitCode: 3, code: "NOT_REPRODUCED", says: new RegExp(says) };
+    await expectRefused(reproduce(other), refusal, stranger.conditions);
+  });
+
   test("compile every file to the same bytes, one backend standing for all", async () => {
     const program = "test/e2e/compile-child.ts";
     const jobs = String(availableParallelism() + 1);
@@ -57,6 +73,10 @@ describe("two builds", () => {
     expect(left.filter((path) => !/\/libggml-cpu-[a-z0-9]+\.so$/.test(path))).toEqual([]);
   });
 });
+
+function reproduce(path: string): readonly string[] {
+  return ["reproduce", path, "--reuse-compile"];
+}
 
 type Listed = {
   readonly path: string;
@@ -80,4 +100,14 @@ function filesOf(nodes: readonly Listed[]): ReadonlyMap<string, string> {
 
 async function sha256sum(path: string): Promise<string> {
   return (await exec("sha256sum", [path])).stdout.slice(0, 64);
+}
+
+/** The path of the layer. */
+async function flipInLastLayer(tar: string): Promise<string> {
+  const { entries } = await openAppliance(tar);
+  const blobs = entries.filter(({ path }) => path.startsWith("images/blobs/"));
+  const [largest] = blobs.toSorted((a, b) => b.sizeBytes - a.sizeBytes);
+  if (largest === undefined) throw new Error("No layer");
+  await flipByte(tar, largest.location.offset + (largest.sizeBytes >> 1));
+  return largest.path;
 }
