@@ -5,6 +5,7 @@ import { socketPathOf } from "./address.ts";
 import { toFacts, type ContainerFacts } from "./container-facts.ts";
 import { engineFailure, engineRefused, statusOf } from "./failure.ts";
 import { loadImages, type LoadOptions } from "./load-images.ts";
+import { removeContainer } from "./remove-container.ts";
 import { runOnce, type RunResult, type RunSpec } from "./run-once.ts";
 
 export type EngineInfo = {
@@ -134,8 +135,7 @@ export async function connectEngine(address: string): Promise<Engine> {
       return log === undefined ? "" : textOfLog(log);
     },
     removeContainer: async (name) => {
-      const remove = () => docker.getContainer(name).remove({ force: true, v: true });
-      await find(`remove container "${name}"`, remove);
+      await ask(`remove container "${name}"`, () => removeContainer(docker.getContainer(name)));
     },
     network: async (name) => {
       const what = `look at network "${name}"`;

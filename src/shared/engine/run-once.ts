@@ -3,6 +3,8 @@ import { PassThrough } from "node:stream";
 import type Docker from "dockerode";
 import { AppError } from "../errors.ts";
 import { engineFailure } from "./failure.ts";
+import { orAborted } from "./or-aborted.ts";
+import { removeContainer } from "./remove-container.ts";
 
 export type RunSpec = {
   readonly name: string;
@@ -36,7 +38,6 @@ export const ONCE_LABEL = "io.cloister.once";
 const OUTPUT_LIMIT_BYTES = 16 << 20;
 const MEMORY_BYTES = 1 << 30;
 const PIDS = 128;
-const REMOVE_TIMEOUT_MS = 60_000;
 
 /**
  * Read-only root, no capabilities, no new privileges, never a pull. Throws RUN_TIMED_OUT, ENGINE_REFUSED, ENGINE_LOST (engine).
@@ -57,7 +58,7 @@ export async function runOnce(
       const logs = await container.logs({ stdout: true, stderr: true, follow: true, abortSignal: signal });
       return { exitCode, ...(await orAborted(readLogs(engine.docker, logs, spec), signal)) };
     } finally {
-      await container.remove({ force: true, v: true, abortSignal: AbortSignal.timeout(REMOVE_TIMEOUT_MS) });
+      await removeContainer(container);
     }
   } catch (error) {
     spec.signal?.throwIfAborted();
@@ -67,19 +68,6 @@ export async function runOnce(
       `Cannot ${what}: it did not end within ${spec.timeoutMs} ms`,
       { cause: error, fields: { reference: spec.reference } },
     );
-  }
-}
-
-/** dockerode forgets who waits where a request is aborted after the answer's headers: its promise would never settle. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const reject = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", reject, { once: true });
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", reject);
   }
 }
 
