@@ -7,10 +7,15 @@ import { Readable } from "node:stream";
 import type Docker from "dockerode";
 import { engineFailure, engineLost, engineRefused } from "./failure.ts";
 
-export type LoadOptions = { readonly signal?: AbortSignal };
+export type LoadOptions = {
+  readonly signal?: AbortSignal;
+  /** How long an engine may neither take nor say anything before it counts as lost: ten minutes. */
+  readonly silenceMs?: number;
+};
 
 const WHAT = "load images";
 const PATIENCE_MS = 60_000;
+const SILENCE_MS = 600_000;
 const LOADED = /^Loaded image(?: ID)?: (.+)$/;
 
 /**
@@ -22,12 +27,14 @@ const LOADED = /^Loaded image(?: ID)?: (.+)$/;
 export async function loadImages(
   engine: { readonly docker: Docker; readonly address: string },
   tar: AsyncIterable<Uint8Array>,
-  { signal }: LoadOptions = {},
+  { signal, silenceMs = SILENCE_MS }: LoadOptions = {},
 ): Promise<readonly string[]> {
   signal?.throwIfAborted();
   const hangUp = new AbortController();
   let fault: { readonly error: unknown } | undefined;
-  const body = Readable.from(tar, { objectMode: false });
+  const silence = setTimeout(() => hangUp.abort(), silenceMs);
+  const heard = (): unknown => silence.refresh();
+  const body = Readable.from(noticed(tar, heard), { objectMode: false });
   body.on("error", (error) => {
     fault ??= { error };
     hangUp.abort();
@@ -39,26 +46,40 @@ export async function loadImages(
   signal?.addEventListener("abort", stop);
   try {
     const answer = await engine.docker.loadImage(body, { abortSignal: hangUp.signal });
-    const references = await readAnswer(answer, engine.address);
+    const references = await readAnswer(answer, engine.address, heard);
     signal?.throwIfAborted();
     return references;
   } catch (error) {
     signal?.throwIfAborted();
     if (fault !== undefined) throw fault.error;
+    if (hangUp.signal.aborted) throw engineLost(WHAT, engine.address, error);
     throw engineFailure(error, WHAT, engine.address);
   } finally {
     signal?.removeEventListener("abort", stop);
+    clearTimeout(silence);
     body.destroy();
   }
 }
 
-async function readAnswer(answer: NodeJS.ReadableStream, address: string): Promise<readonly string[]> {
+async function* noticed(tar: AsyncIterable<Uint8Array>, heard: () => unknown): AsyncGenerator<Uint8Array> {
+  for await (const chunk of tar) {
+    heard();
+    yield chunk;
+  }
+}
+
+async function readAnswer(
+  answer: NodeJS.ReadableStream,
+  address: string,
+  heard: () => unknown,
+): Promise<readonly string[]> {
   const references: string[] = [];
   let ended = false;
   answer.once("end", () => {
     ended = true;
   });
   for await (const line of createInterface({ input: answer })) {
+    heard();
     if (line.trim() === "") continue;
     const message = parseLine(line);
     if (message.error !== undefined) throw engineRefused(WHAT, message.error);

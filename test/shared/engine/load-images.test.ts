@@ -96,6 +96,19 @@ test("loadImages ends when it is told to", async () => {
   await expect(engine.loadImages(source(), { signal: abort.signal })).rejects.toThrow("told to");
 });
 
+test.each<[string, (request: IncomingMessage, response: ServerResponse) => unknown]>([
+  ["takes nothing", (request) => request.pause()],
+  ["takes all and says nothing", (request) => request.resume()],
+  [
+    "stops in the middle of its answer",
+    (request, response) => request.resume().on("end", () => response.write('{"stream":"x"}\r\n')),
+  ],
+])("loadImages takes an engine for lost that %s", async (_, answer) => {
+  const engine = await engineThat((request, response) => void answer(request, response));
+  const failure = engine.loadImages(source(), { silenceMs: 200 });
+  await expect(failure).rejects.toMatchObject({ code: "ENGINE_LOST", exitCode: 6 });
+});
+
 test("an engine that is not there is a preflight failure that names its address", async () => {
   const engine = await connectEngine("unix:///nowhere/docker.sock");
   await expect(engine.info()).rejects.toMatchObject({ code: "ENGINE_ABSENT", exitCode: 5 });
