@@ -1,10 +1,11 @@
 /** From the carried tar to a registered release: all of it, or nothing that was not there before. */
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readableJson } from "../shared/canonical-json.ts";
 import type { Engine, EngineInfo } from "../shared/engine/engine.ts";
 import { writeFileWhole } from "../shared/file.ts";
 import type { Reporter } from "../shared/reporter.ts";
+import { diskError } from "../shared/store/store.ts";
 import { assertPromised, readPromises, type CheckedAppliance } from "./check-appliance.ts";
 import { areKept, extractFiles, keptFiles } from "./extract.ts";
 import { imagesTar } from "./images-tar.ts";
@@ -24,6 +25,8 @@ export type Loaded = {
   readonly how: "loaded" | "again";
 };
 
+const PARTIAL = ".part";
+
 /**
  * Throws AppError NOT_FIT, STATE_BUSY, ENGINE_ABSENT, DISK_FULL (preflight); APPLIANCE_NOT_INTACT (integrity); ENGINE_LOST,
  * ENGINE_REFUSED (engine); IDENTITY_DIFFERS, IMAGE_DOES_NOT_START (identity). Images that the engine did not have before are
@@ -34,39 +37,44 @@ export async function loadAppliance(input: LoadInput, deps: LoadDeps): Promise<L
   const checked = await readPromises(appliance);
   await assertPromised(appliance, checked);
   const info = await deps.engine.info();
-  return await withState(stateRoot, async () => {
-    const id = releaseId(checked.manifest, checked.manifestDigest);
-    const known = await readRelease(stateRoot, id);
-    const kept = { folder: releaseFolder(stateRoot, id), signal: deps.signal };
-    if (
-      known !== undefined &&
-      (await hasAll(checked, deps.engine)) &&
-      (await areKept(appliance, checked, kept))
-    ) {
-      const images = await compareIdentities(checked.manifest, deps.engine, info);
-      await switchTo(stateRoot, id);
-      return { release: known, images, engine: info, how: "again" };
-    }
-    const stateBytes = keptFiles(appliance).reduce((sum, file) => sum + file.sizeBytes, 0);
-    await assertFit({ manifest: checked.manifest, engine: info, stateRoot, stateBytes });
-    return await loadFresh({ ...input, checked, info, id }, deps);
-  });
+  try {
+    return await withState(stateRoot, () => loadChecked({ ...input, checked, info }, deps));
+  } catch (error) {
+    throw diskError(error, stateRoot);
+  }
 }
 
-type FreshInput = LoadInput & {
-  readonly checked: CheckedAppliance;
-  readonly info: EngineInfo;
-  readonly id: string;
-};
+type CheckedInput = LoadInput & { readonly checked: CheckedAppliance; readonly info: EngineInfo };
+
+async function loadChecked(input: CheckedInput, deps: LoadDeps): Promise<Loaded> {
+  const { appliance, stateRoot, checked, info } = input;
+  const id = releaseId(checked.manifest, checked.manifestDigest);
+  const known = await readRelease(stateRoot, id);
+  const kept = { folder: releaseFolder(stateRoot, id), signal: deps.signal };
+  if (
+    known !== undefined &&
+    (await hasAll(checked, deps.engine)) &&
+    (await areKept(appliance, checked, kept))
+  ) {
+    const images = await compareIdentities(checked.manifest, deps.engine, info);
+    await switchTo(stateRoot, id);
+    return { release: known, images, engine: info, how: "again" };
+  }
+  const stateBytes = keptFiles(appliance).reduce((sum, file) => sum + file.sizeBytes, 0);
+  await assertFit({ manifest: checked.manifest, engine: info, stateRoot, stateBytes });
+  return await loadFresh({ ...input, id }, deps);
+}
+
+type FreshInput = CheckedInput & { readonly id: string };
 
 async function loadFresh(input: FreshInput, deps: LoadDeps): Promise<Loaded> {
   const { checked, stateRoot, id, info } = input;
   const folder = releaseFolder(stateRoot, id);
-  const partial = `${folder}.part`;
+  const partial = `${folder}${PARTIAL}`;
   const before = new Set<string>();
   for (const { reference } of checked.manifest.images)
     if ((await deps.engine.image(reference)) !== undefined) before.add(reference);
-  await rm(partial, { recursive: true, force: true });
+  await clearPartials(dirname(folder));
   await mkdir(partial, { recursive: true });
   try {
     await moveBytes(input, partial, deps);
@@ -75,7 +83,6 @@ async function loadFresh(input: FreshInput, deps: LoadDeps): Promise<Loaded> {
     await startEach(checked.manifest, deps.engine, deps.signal);
     const release: Release = { format: 1, id, manifestDigest: checked.manifestDigest };
     await writeFileWhole(join(partial, "release.json"), readableJson(release));
-    await mkdir(dirname(folder), { recursive: true });
     await rm(folder, { recursive: true, force: true });
     await rename(partial, folder);
     await switchTo(stateRoot, id);
@@ -85,6 +92,13 @@ async function loadFresh(input: FreshInput, deps: LoadDeps): Promise<Loaded> {
     await takeBack(checked, before, deps);
     throw error;
   }
+}
+
+/** Nobody else loads while we hold the state folder: whoever began these is dead. */
+async function clearPartials(releases: string): Promise<void> {
+  await mkdir(releases, { recursive: true });
+  for (const name of await readdir(releases))
+    if (name.endsWith(PARTIAL)) await rm(join(releases, name), { recursive: true });
 }
 
 /** Layers into the engine and files into the folder side by side; the first that fails stops the other. */

@@ -6,6 +6,7 @@ import { AppError, isErrno } from "../shared/errors.ts";
 import { byKey } from "../shared/order.ts";
 import {
   joinRelative,
+  parentOf,
   parseMemberPath,
   parseRelativePath,
   safeJoin,
@@ -46,6 +47,7 @@ export async function openAppliance(path: string): Promise<Appliance> {
   const found = kind === "tar" ? await filesOfTar(path) : await filesOfFolder(path);
   const entries = found.toSorted(byKey((file) => file.path));
   const files = new Map<string, CarriedFile>(entries.map((file) => [file.path, file]));
+  for (const file of entries) assertNotBelow(file.path, files);
   return {
     path,
     kind,
@@ -121,6 +123,12 @@ async function indexOf(hostPath: string): Promise<readonly IndexedMember[]> {
   } finally {
     await file.close();
   }
+}
+
+/** A folder cannot hold it, but a tar can: a file with files below it. */
+function assertNotBelow(path: RelativePath, files: ReadonlyMap<string, CarriedFile>): void {
+  for (let above = parentOf(path); above !== undefined; above = parentOf(above))
+    if (files.has(above)) throw unfit(path, `below "${above}", which is a file`, "files below folders");
 }
 
 async function filesOfFolder(root: string): Promise<readonly CarriedFile[]> {

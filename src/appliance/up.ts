@@ -104,7 +104,8 @@ async function untilHealthy(timeoutMs: number, { engine, reporter, signal }: UpD
     const facts = await engine.container(MODEL_CONTAINER);
     if (facts?.health === "healthy") return;
     const ended = facts?.state !== "running";
-    if (!ended && facts.health !== "unhealthy" && waitedMs < timeoutMs) {
+    // Unhealthy is no end: the stack's health check may give up on a large model before --timeout does.
+    if (!ended && waitedMs < timeoutMs) {
       await sleep(POLL_MS, undefined, { signal });
       continue;
     }

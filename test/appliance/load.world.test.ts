@@ -213,6 +213,39 @@ describe("load", () => {
     expect(await engine.imagesNamed("localhost/cloister/")).toEqual([]);
   });
 
+  test("says that the disk is full where it turns out so on the way, and leaves nothing", async () => {
+    const stateRoot = join(await temporaryFolder(), "disk");
+    await mkdir(stateRoot);
+    // Bytes are free to the last, so that it is not seen beforehand; places for files are not.
+    for (const inodes of [3, 4, 6, 8]) {
+      await exec("mount", ["-t", "tmpfs", "-o", `nr_inodes=${inodes}`, "tmpfs", stateRoot]);
+      try {
+        await expect(load(await carry(), stateRoot)).rejects.toMatchObject({
+          code: "DISK_FULL",
+          exitCode: 5,
+        });
+        await expectNothing(stateRoot);
+      } finally {
+        await exec("umount", [stateRoot]);
+      }
+    }
+  });
+
+  test("leaves nothing where it is interrupted, before and after the engine has it all", async () => {
+    const stateRoot = await temporaryFolder();
+    const appliance = await openAppliance(await carry());
+    for (const step of ["Stream", "Compare"]) {
+      const interrupt = new AbortController();
+      const stepped = { ...reporter, step: (text: string) => text.startsWith(step) && interrupt.abort() };
+      const loading = loadAppliance(
+        { appliance, stateRoot },
+        { engine, reporter: stepped, signal: interrupt.signal },
+      );
+      await expect(loading).rejects.toThrow("aborted");
+      await expectNothing(stateRoot);
+    }
+  });
+
   test("leaves no release where the engine is killed in the middle, and loads when it is back", async () => {
     const stateRoot = await temporaryFolder();
     const path = join(await temporaryFolder(), "again.tar");
@@ -221,19 +254,20 @@ describe("load", () => {
     const appliance = await openAppliance(path);
     const failure = loadAppliance({ appliance, stateRoot }, { engine: killing, reporter, signal });
     await expect(failure).rejects.toMatchObject({ code: "ENGINE_LOST", exitCode: 6 });
-    await expect(currentRelease(stateRoot)).rejects.toMatchObject({ code: "NO_RELEASE" });
     await world.startEngine();
+    await expectNothing(stateRoot);
     expect((await load(path, stateRoot)).how).toBe("loaded");
     await remove({ stateRoot, signal }, engine);
   });
 
-  test("loads anew what a killed load left half written", async () => {
+  test("loads anew what a killed load left half written, and clears away what others left", async () => {
     const stateRoot = await temporaryFolder();
     const path = await carry();
     const { release } = await load(path, stateRoot);
     await exec("rm", [join(stateRoot, "releases", release.id, "release.json")]);
     await mkdir(join(stateRoot, "releases", `${release.id}.part`));
     await writeFile(join(stateRoot, "releases", `${release.id}.part`, "half"), "x");
+    await mkdir(join(stateRoot, "releases", "0.0.9-0123456789ab.part"));
     expect(await readRelease(stateRoot, release.id)).toBeUndefined();
     expect((await load(path, stateRoot)).how).toBe("loaded");
     expect(await readdir(join(stateRoot, "releases"))).toEqual([release.id]);

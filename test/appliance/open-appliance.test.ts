@@ -50,6 +50,22 @@ describe("openAppliance", () => {
       ],
       "APPLIANCE_MEMBER",
     ],
+    [
+      "a file below a file",
+      [
+        { path: "a", kind: "file", bytes },
+        { path: "a/b", kind: "file", bytes },
+      ],
+      "APPLIANCE_MEMBER",
+    ],
+    [
+      "a file above a file",
+      [
+        { path: "a/b/c", kind: "file", bytes },
+        { path: "a", kind: "file", bytes },
+      ],
+      "APPLIANCE_MEMBER",
+    ],
   ] as const)("refuses a tar with %s", async (_, members, code) => {
     await expect(openAppliance(await tarWith(members))).rejects.toMatchObject({ code, class: "integrity" });
   });

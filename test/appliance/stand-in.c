@@ -1,7 +1,7 @@
 /*
  * Stands in for cloister-launcher and the llama-server that it starts, in an image that takes a second to build: starting, watching
  * and stopping containers is the subject here. The end-to-end test plays the same with the real ones. How it behaves is written in
- * the model: "silent" never answers, "dies" ends with 3, everything else answers GET /health.
+ * the model: "silent" never answers, "late" does so after some seconds, "dies" ends with 3, everything else answers GET /health.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -36,6 +36,7 @@ static int serve(const char *path) {
     signal(SIGTERM, stop);
     if (strncmp(model, "silent", 6) == 0)
         for (;;) pause();
+    if (strncmp(model, "late", 4) == 0) sleep(5);
     struct sockaddr_un name = address(path);
     int listener = socket(AF_UNIX, SOCK_STREAM, 0);
     unlink(path);

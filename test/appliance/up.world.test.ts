@@ -29,7 +29,7 @@ let stateRoot: string;
 beforeAll(async () => {
   world = await createWorld({ engine: true });
   engine = await connectEngine(world.engineAddress);
-  appliance = await standInAppliance(["answers", "silent", "dies"]);
+  appliance = await standInAppliance(["answers", "silent", "late", "dies"]);
 });
 afterAll(() => world.destroy());
 
@@ -143,6 +143,12 @@ describe("up", () => {
   test("takes down a model that never answers", async () => {
     await expect(start("silent", 3_000)).rejects.toMatchObject({ code: "NOT_HEALTHY", exitCode: 6 });
     expect(await everythingOfOurs()).toEqual([]);
+  });
+
+  test("waits as long as it was told to, also where the health check has given up", async () => {
+    await editStack("retries: 5", "retries: 1");
+    await editStack("start_period: 600s", "start_period: 1ms");
+    await start("late");
   });
 
   test("takes down a model that ends, without waiting, and says what it said last", async () => {
