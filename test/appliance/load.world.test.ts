@@ -15,10 +15,10 @@ import { connectEngine, type Engine } from "../../src/shared/engine/engine.ts";
 import { exec } from "../../src/shared/exec.ts";
 import { parseRelativePath } from "../../src/shared/relative-path.ts";
 import { silentReporter as reporter } from "../../src/shared/reporter.ts";
-import { openStore, type Store } from "../../src/shared/store/store.ts";
+import type { Store } from "../../src/shared/store/store.ts";
 import { createWorld, type World } from "../../src/world/world.ts";
 import { CONFIG, EPOCH } from "../builder/small-image.ts";
-import { temporaryFolder } from "../builder/temporary.ts";
+import { temporaryFolder, temporaryStore } from "../builder/temporary.ts";
 import { asTar, editJson, fixSums, flip, filesOf, type Files } from "./carried.ts";
 
 const { signal } = new AbortController();
@@ -26,17 +26,19 @@ const BALLAST_BYTES = 64 << 20;
 
 let world: World;
 let engine: Engine;
+let store: Store;
 let pristine: Buffer;
 
 beforeAll(async () => {
   world = await createWorld({ engine: true });
   engine = await connectEngine(world.engineAddress);
-  pristine = await busyboxAppliance(await openStore(join(await temporaryFolder(), "store")));
+  store = await temporaryStore();
+  pristine = await busyboxAppliance(store);
 });
 afterAll(() => world.destroy());
 
 /** One layer: /bin/busybox, and ballast so that a load takes its time. Its default command ends with 0 at once. */
-async function busyboxAppliance(store: Store): Promise<Buffer> {
+async function busyboxAppliance(store: Store, applet = "true"): Promise<Buffer> {
   const program = await store.add([await readFile("/bin/busybox")]);
   const ballast = await store.add([Buffer.alloc(BALLAST_BYTES, "ballast")]);
   const at = { uid: 0, gid: 0, mtime: EPOCH };
@@ -57,7 +59,7 @@ async function busyboxAppliance(store: Store): Promise<Buffer> {
       content: { blob: program.digest, offset: 0, sizeBytes: program.sizeBytes },
     },
   ];
-  const config = { ...CONFIG, entrypoint: ["/bin/busybox"], command: ["true"] };
+  const config = { ...CONFIG, entrypoint: ["/bin/busybox"], command: [applet] };
   const image = await buildImage(
     { name: "small", version: "0.1.0", config, layers: [root], root, epoch: EPOCH },
     { store },
@@ -229,6 +231,23 @@ describe("load", () => {
         await exec("umount", [stateRoot]);
       }
     }
+  });
+
+  test("refuses an image that is as promised and does not start, and leaves nothing", async () => {
+    const stateRoot = await temporaryFolder();
+    const path = await asTar(filesOf(await busyboxAppliance(store, "false")));
+    await expect(load(path, stateRoot)).rejects.toMatchObject({ code: "IMAGE_DOES_NOT_START", exitCode: 7 });
+    await expectNothing(stateRoot);
+  });
+
+  test("says that there is no engine before it changes anything", async () => {
+    const stateRoot = join(await temporaryFolder(), "state");
+    const appliance = await openAppliance(await carry());
+    const absent = await connectEngine("unix:///nowhere/docker.sock");
+    await expect(
+      loadAppliance({ appliance, stateRoot }, { engine: absent, reporter, signal }),
+    ).rejects.toMatchObject({ code: "ENGINE_ABSENT", exitCode: 5 });
+    await expect(readdir(stateRoot)).rejects.toMatchObject({ code: "ENOENT" });
   });
 
   test("leaves nothing where it is interrupted, before and after the engine has it all", async () => {
