@@ -24,15 +24,11 @@ export const RFC_CRYPTO_FRAME = Buffer.from(
   "hex",
 );
 
-/** Appendix A.2, the protected packet's first and last bytes. */
-export const RFC_PACKET_START = "c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11";
-export const RFC_PACKET_END = "e221af44860018ab0856972e194cd934";
-
 export function initialPacketFor(serverName: string): Buffer {
   return sealInitial(cryptoFrame(clientHello(serverName)));
 }
 
-export function sealInitial(frames: Buffer): Buffer {
+function sealInitial(frames: Buffer): Buffer {
   const payload = Buffer.concat([frames, Buffer.alloc(PAYLOAD_BYTES - frames.length)]);
   const length = PACKET_NUMBER.length / 2 + payload.length + TAG_BYTES;
   const header = Buffer.from(
@@ -67,7 +63,7 @@ export function clientHello(serverName: string): Buffer {
   return Buffer.concat([Buffer.of(1, 0), vector16(body)]);
 }
 
-export function cryptoFrame(data: Buffer, offset = 0): Buffer {
+function cryptoFrame(data: Buffer, offset = 0): Buffer {
   return Buffer.concat([Buffer.of(6), u16(0x4000 | offset), u16(0x4000 | data.length), data]);
 }
 
