@@ -1,7 +1,8 @@
 /** Copies of this checkout in other folders, and cloister run in them as a stranger would. */
-import { chmod, mkdir, mkdtemp } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { exec } from "../../src/shared/exec.ts";
 
@@ -36,8 +37,8 @@ export async function copyCheckout(folder: string): Promise<string> {
 
 /** Hard links where both lie on one file system, else a copy. */
 export async function linkTree(from: string, to: string): Promise<void> {
-  const linked = await exec("cp", ["-al", from, to], { accept: [1], timeoutMs: 600_000 });
-  if (linked.exitCode !== 0) await exec("cp", ["-a", from, to], { timeoutMs: 600_000 });
+  const [source, target] = await Promise.all([stat(from), stat(dirname(to))]);
+  await exec("cp", [source.dev === target.dev ? "-al" : "-a", from, to], { timeoutMs: 600_000 });
 }
 
 export type CloisterOptions = {
@@ -98,4 +99,30 @@ export async function cloisterDone(
   throw new Error(
     `cloister ${args.join(" ")} ended with ${result.exitCode}:\n${result.stderr.slice(-4_000)}`,
   );
+}
+
+/** Resolves when one of its lines on standard error holds `text`; rejects where it ends without it. */
+export function watchLines(child: ReturnType<typeof start>): {
+  readonly says: (text: string) => Promise<void>;
+} {
+  const said: string[] = [];
+  const waiting = new Map<string, () => void>();
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    said.push(line);
+    for (const [text, resolve] of waiting) if (line.includes(text)) resolve();
+  });
+  const ended = async (text: string): Promise<never> => {
+    const { exitCode } = await child;
+    throw new Error(
+      `It ended with ${String(exitCode)} and never said "${text}": ${said.slice(-9).join(" / ")}`,
+    );
+  };
+  return {
+    says: async (text) => {
+      if (said.some((line) => line.includes(text))) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waiting.set(text, resolve);
+      await Promise.race([promise, ended(text)]);
+    },
+  };
 }

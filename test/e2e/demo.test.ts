@@ -1,13 +1,12 @@
 /** What a newcomer types, from a clone somewhere, and what is left of it, however it ends. */
 import { access, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { exec } from "../../src/shared/exec.ts";
 import { engineAddressOf } from "../../src/world/engine-process.ts";
 import { createWorld } from "../../src/world/world.ts";
 import { leftoversOf, NOTHING, tracesOf, type Traces } from "../world/leftovers.ts";
-import { copyCheckout, openFolder, start } from "./checkout.ts";
+import { copyCheckout, openFolder, start, watchLines } from "./checkout.ts";
 
 const ANSWER = "Hello from a tiny model.\n";
 
@@ -75,14 +74,11 @@ describe("cloister demo, broken off while it looks into the container", () => {
 
 function begin(...args: readonly string[]) {
   const child = start("cloister", ["demo", ...args], { checkout, cwd });
-  const said: string[] = [];
-  createInterface({ input: child.stderr }).on("line", (line) => said.push(line));
   return {
     child,
     /** A world is named for the process that makes it. */
     id: `${child.pid}-1`,
-    says: (line: string) =>
-      expect.poll(() => said.some((one) => one.startsWith(line)), { timeout: 3_000_000 }).toBe(true),
+    ...watchLines(child),
   };
 }
 

@@ -1,13 +1,12 @@
 /** A carried appliance that was damaged or doctored, an engine that is not there or dies: check and load, through the command line. */
 import { access, copyFile, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { openAppliance } from "../../src/appliance/open-appliance.ts";
 import { exec } from "../../src/shared/exec.ts";
 import { writeTar } from "../../src/shared/tar/write.ts";
 import { createWorld, type World } from "../../src/world/world.ts";
-import { cloister, cloisterDone, openFolder, start } from "./checkout.ts";
+import { cloister, cloisterDone, openFolder, start, watchLines } from "./checkout.ts";
 import { flipByte } from "./flip-byte.ts";
 import { expectRefused } from "./refused.ts";
 
@@ -182,10 +181,7 @@ describe("an engine", () => {
 /** Begins to load. The engine is stopped, so that load cannot come to an end before it is continued or killed. */
 async function loadHalf() {
   const loading = start("cloister", load(inject("appliance")), {});
-  const said: string[] = [];
-  createInterface({ input: loading.stderr }).on("line", (line) => said.push(line));
-  const says = (what: string) =>
-    expect.poll(() => said.some((line) => line.includes(what)), { timeout: 120_000 }).toBe(true);
+  const { says } = watchLines(loading);
   const dockerd = Number(await readFile(join(world.folder, "docker.pid"), "utf8"));
   await says("== Stream the images into the engine");
   process.kill(dockerd, "SIGSTOP");
