@@ -99,7 +99,7 @@ export async function createWorld(options: { readonly engine: boolean }): Promis
   };
 }
 
-/** Removes a kept world by its id, or all of them. Ids of those that were removed. */
+/** Removes every kept world of this machine, whoever kept it. Ids of those that were removed. */
 export async function removeKept(): Promise<readonly string[]> {
   const kept = (await readRecords()).filter((record) => record.kept);
   for (const record of kept) await removeWorld(record);

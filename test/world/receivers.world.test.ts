@@ -1,14 +1,12 @@
 /** What the outside sees of a container on an open network, and that it sees nothing of one on an internal network. */
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { exec } from "../../src/shared/exec.ts";
-import { startProgram, type RunningProgram } from "../../src/shared/program.ts";
 import type { OutsideEvent } from "../../src/world/event.ts";
 import { createWorld, type World } from "../../src/world/world.ts";
 import { docker, importBusybox, runNode } from "./containers.ts";
 import { initialPacketFor } from "./initial-packet.ts";
+import { watchRealInterfaces, type RealInterfaces, type RealTraffic } from "./real-interfaces.ts";
 
 const KINDS = [
   "http",
@@ -30,18 +28,16 @@ type Kind = (typeof KINDS)[number];
 type Nonces = Readonly<Record<Kind, string>>;
 type Probed = { readonly nonces: Nonces; readonly answers: Readonly<Record<string, string>> };
 
-const MARKER_PORT = 39_253;
-
 let world: World;
-let uplink: { readonly program: RunningProgram; readonly lines: string[] };
+let real: RealInterfaces;
 let sealed: Probed;
 let afterSealed: readonly OutsideEvent[];
 let open: Probed;
 let events: readonly OutsideEvent[];
-let onUplink: readonly string[];
+let onReal: RealTraffic;
 
 beforeAll(async () => {
-  uplink = await watchRealInterfaces();
+  real = await watchRealInterfaces();
   world = await createWorld({ engine: true });
   await importBusybox(world);
   await docker(world, "network", "create", "--internal", "sealed");
@@ -50,11 +46,11 @@ beforeAll(async () => {
   afterSealed = await world.events();
   open = await probe("open");
   events = await world.events();
-  onUplink = await endWatch();
+  onReal = await real.end();
 });
 afterAll(async () => {
   await world.destroy();
-  await uplink.program.kill();
+  await real.close();
 });
 
 async function probe(network: string): Promise<Probed> {
@@ -64,28 +60,6 @@ async function probe(network: string): Promise<Probed> {
   const script = join(import.meta.dirname, "probe-child.ts");
   const argument = JSON.stringify([nonces, packet]);
   return { nonces, answers: JSON.parse(await runNode(world, { network, script, argument })) };
-}
-
-/** Every interface of this machine, loopback too, on which the watch is shown to be alive. */
-async function watchRealInterfaces() {
-  const nets = "net 203.0.113.0/24 or net 198.51.100.0/24 or net 198.18.0.0/15 or net 2001:db8::/32";
-  const filter = `${nets} or host 169.254.169.254 or udp dst port ${MARKER_PORT}`;
-  const lines: string[] = [];
-  const capture = ["--immediate-mode", "-l", "-n", "-i", "any", filter];
-  const program = await startProgram("tcpdump", capture, { onLine: (line) => lines.push(line) });
-  while (!lines.some((line) => line.includes("listening on")) && program.isRunning()) await sleep(20);
-  lines.length = 0;
-  return { program, lines };
-}
-
-/** Packets, a line each, up to the first one that was sent over loopback to show that there was something to see with. */
-async function endWatch(): Promise<readonly string[]> {
-  const script = `printf marker >/dev/udp/127.0.0.1/${MARKER_PORT}`;
-  await exec("bash", ["-c", script], { accept: [1] });
-  const isMarker = (line: string): boolean => line.includes(`127.0.0.1.${MARKER_PORT}`);
-  while (!uplink.lines.some(isMarker) && uplink.program.isRunning()) await sleep(20);
-  const packets = uplink.lines.filter((line) => / > .*:/.test(line));
-  return packets.slice(0, packets.findIndex(isMarker) + 1);
 }
 
 function seen(nonce: string): readonly Partial<OutsideEvent>[] {
@@ -166,6 +140,18 @@ describe("the same container on an internal network", () => {
   });
 });
 
-test("no packet to or from the world was on an interface of this machine; the watch's own marker was", () => {
-  expect(onUplink).toEqual([expect.stringContaining(`127.0.0.1.${MARKER_PORT}`)]);
+describe("this machine's own interfaces", () => {
+  test("carried no nonce of the world, where the watch's own was found", () => {
+    const given = [...Object.values(open.nonces), ...Object.values(sealed.nonces), onReal.control];
+    expect(onReal.nonces(given)).toEqual([onReal.control]);
+  });
+
+  test("carried no packet into the world's ranges from an address of nobody here, but the watch's own", () => {
+    expect(onReal.strangers).not.toEqual([]);
+    expect(onReal.strangers.filter((line) => !line.includes("127.0.0.53."))).toEqual([]);
+  });
+
+  test("were watched without a loss", () => {
+    expect(onReal.droppedByKernel).toBe(0);
+  });
 });
