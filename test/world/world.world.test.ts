@@ -35,6 +35,14 @@ async function linksOf(where: World["exec"]): Promise<readonly string[]> {
   return links.map(({ ifname }) => ifname).sort();
 }
 
+/** To every process in its namespace: the one that answers, and the capture. */
+async function signalOutside(of: World, signal: NodeJS.Signals): Promise<void> {
+  const { stdout } = await exec("ip", ["netns", "pids", of.hostNamespace.replace(/host$/, "outside")]);
+  const pids = stdout.trim().split("\n").map(Number);
+  expect(pids.length).toBeGreaterThan(1);
+  for (const pid of pids) process.kill(pid, signal);
+}
+
 async function seesNonce(host: World, nonce: string): Promise<boolean> {
   return (await host.events()).some(({ nonces }) => nonces.includes(nonce));
 }
@@ -98,9 +106,20 @@ describe("a world", () => {
 });
 
 describe("what the outside saw", () => {
-  test("is there as soon as it is asked for, however late the packet was sent", async () => {
-    for (let times = 0; times < 20; times += 1)
-      expect(await seesNonce(world, await sendFrom(world))).toBe(true);
+  test("is waited for where the outside is behind", async () => {
+    await signalOutside(world, "SIGSTOP");
+    let resumed = false;
+    try {
+      const nonce = await sendFrom(world);
+      const asked = seesNonce(world, nonce);
+      // Long enough for an answer that does not wait; the one that does takes as long as it takes.
+      await sleep(500);
+      await signalOutside(world, "SIGCONT");
+      resumed = true;
+      expect(await asked).toBe(true);
+    } finally {
+      if (!resumed) await signalOutside(world, "SIGCONT");
+    }
   });
 
   test("holds none of the markers by which it is shown to be alive", async () => {
@@ -123,9 +142,7 @@ describe("what the outside saw", () => {
     const blind = await createWorld({ engine: false });
     try {
       await blind.events();
-      const { stdout } = await exec("ip", ["netns", "pids", blind.hostNamespace.replace(/host$/, "outside")]);
-      expect(stdout.trim()).not.toBe("");
-      for (const pid of stdout.trim().split("\n")) process.kill(Number(pid), "SIGKILL");
+      await signalOutside(blind, "SIGKILL");
       await expect(blind.events()).rejects.toMatchObject({ code: "OUTSIDE_BLIND", class: "inconclusive" });
     } finally {
       await blind.destroy();
