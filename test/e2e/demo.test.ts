@@ -31,7 +31,7 @@ describe("cloister demo, from a clone and started in another folder without a te
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toContain(`-> ${JSON.stringify(ANSWER)}`);
     expect(stdout).toMatch(/^sealed +0 packets reached the outside$/m);
-    expect(stdout).toMatch(/^twin +[1-9]\d* packets with [1-9]\d* nonces did/m);
+    expect(stdout).toMatch(/^twin +from an open network its nonce reached .*packet/m);
     expect(stdout).toMatch(/^PASS: (?:1[7-9]|[2-9]\d) pass, 0 fail, 0 inconclusive;/m);
     expect(stdout).not.toMatch(/^(?:FAIL|INCONCLUSIVE)/m);
     await expectResults(join(cwd, "results"));
@@ -73,7 +73,7 @@ describe("cloister demo, broken off while it looks into the container", () => {
 });
 
 function begin(...args: readonly string[]) {
-  const child = start("cloister", ["demo", ...args], { checkout, cwd });
+  const child = start("cloister", ["demo", ...args], { checkout, cwd, timeoutMs: 900_000 });
   return {
     child,
     /** A world is named for the process that makes it. */
