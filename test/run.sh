@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 LEVEL=${1:-check}
 case "$LEVEL" in
-check) needs="node" && set -- unit ;;
+check) needs="check" && set -- unit ;;
 all) needs="test" && set -- unit world e2e ;;
 full) needs="test" && set -- unit world e2e full ;;
 *) echo "test/run.sh: no level \"$LEVEL\", expected check, all or full" >&2 && exit 2 ;;

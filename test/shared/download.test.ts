@@ -163,7 +163,7 @@ describe("download", () => {
       response.writeHead(200, { "content-length": BYTES.length });
       response.write(BYTES.subarray(0, 150_000), () => stalled?.());
     };
-    const script = new URL("download-child.ts", import.meta.url).pathname;
+    const script = join(import.meta.dirname, "download-child.ts");
     const args = [script, store.root, `${server.url}file`, EXPECTED.digest, String(EXPECTED.sizeBytes)];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     await halfWritten;

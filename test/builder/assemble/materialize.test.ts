@@ -1,6 +1,6 @@
-import { lstat, mkdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { materialize } from "../../../src/builder/assemble/materialize.ts";
 import type { Tree } from "../../../src/builder/assemble/tree.ts";
 import { parseRelativePath } from "../../../src/shared/relative-path.ts";
@@ -14,6 +14,9 @@ beforeEach(async () => {
   store = await temporaryStore();
   folder = join(await temporaryFolder(), "root");
 });
+
+/** Who is not root cannot empty it otherwise. */
+afterEach(() => chmod(join(folder, "d"), 0o755).catch(() => undefined));
 
 const COMMON = { uid: 0, gid: 0, mtime: EPOCH };
 

@@ -260,7 +260,7 @@ describe("a compile that does not end well", () => {
   test("leaves only partial things when its process is killed, which the next build removes", async () => {
     const mark = `4343${process.pid}`;
     const input = await prepare(bench, `echo "== sleeping"; sleep ${mark}\n`);
-    const child = spawn(process.execPath, [new URL("compile-child.ts", import.meta.url).pathname], {
+    const child = spawn(process.execPath, [join(import.meta.dirname, "compile-child.ts")], {
       stdio: ["pipe", "pipe", "inherit"],
     });
     child.stdin.end(JSON.stringify({ input, root: bench.root, store: bench.store.root }));
