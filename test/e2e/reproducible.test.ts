@@ -42,7 +42,7 @@ describe("two builds", () => {
     );
   });
 
-  test("are what cloister reproduce says, and it names the file in the layer where they are not", async () => {
+  test("are what cloister reproduce says, and it names the member where they are not", async () => {
     const { stdout } = await cloisterDone([...reproduce(inject("appliance")), "--json"], stranger.conditions);
     const sha256 = `sha256:${await sha256sum(inject("appliance"))}`;
     expect(JSON.parse(stdout)).toMatchObject({ sha256, whole: true, reuseCompiled: true });
@@ -50,8 +50,8 @@ describe("two builds", () => {
     const other = join(folder, "other.tar");
     await copyFile(inject("appliance"), other);
     const layer = await flipInLastLayer(other);
-    const says = `first of what differs is ${layer} \\(layer 2 of llama-cpp\\): opt/llama/\\S+: sha256 sha256:`;
-    const refusal = { exitCode: 3, code: "NOT_REPRODUCED", says: new RegExp(says) };
+    const says = `first of what differs is ${layer}: built as sha256:${layer.slice(-64)}, expected sha256:`;
+    const refusal = { exitCode: 3, code: "NOT_REPRODUCED", says };
     await expectRefused(reproduce(other), refusal, stranger.conditions);
   });
 
