@@ -7,10 +7,5 @@ import type { Tree } from "../assemble/tree.ts";
  */
 export async function verifyContents(tree: Tree, { store }: { readonly store: Store }): Promise<void> {
   const blobs = new Set(tree.flatMap((node) => (node.kind === "file" ? [node.content.blob] : [])));
-  for (const blob of blobs) await drain(store.read(blob));
-}
-
-async function drain(source: AsyncIterable<Uint8Array>): Promise<void> {
-  const chunks = source[Symbol.asyncIterator]();
-  while ((await chunks.next()).done !== true);
+  for (const blob of blobs) await store.verify(blob);
 }

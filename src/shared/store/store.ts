@@ -14,6 +14,7 @@ import type { Json } from "../canonical-json.ts";
 import { canonicalJson } from "../canonical-json.ts";
 import { createHasher, hexOf, type Digest } from "../digest.ts";
 import { AppError, isErrno } from "../errors.ts";
+import { hashFile } from "../hash-file.ts";
 
 export type StoredBlob = { readonly digest: Digest; readonly sizeBytes: number };
 export type ByteSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
@@ -29,6 +30,8 @@ export type Store = {
   put(source: ByteSource, expected: StoredBlob): Promise<void>;
   /** Streams a blob and throws STORE_DAMAGED (integrity) at its end where the bytes no longer have their digest. */
   read(digest: Digest): AsyncIterable<Uint8Array>;
+  /** The same check for whoever reads the file itself. */
+  verify(digest: Digest): Promise<void>;
   /** What was remembered for this kind and key; undefined where nothing was. */
   recall(kind: string, key: Digest): Promise<unknown>;
   remember(kind: string, key: Digest, value: Json): Promise<void>;
@@ -39,6 +42,7 @@ export type Store = {
 };
 
 const READ_CHUNK_BYTES = 1 << 20;
+const BLOCK_BYTES = 1 << 20;
 
 export async function openStore(root: string): Promise<Store> {
   const partial = join(root, "partial");
@@ -79,6 +83,10 @@ export async function openStore(root: string): Promise<Store> {
       await write(source, expected);
     },
     read: (digest) => readVerified(pathOf(digest), digest),
+    verify: async (digest) => {
+      const path = pathOf(digest);
+      assertUndamaged(path, (await hashFile(path)).digest, digest);
+    },
     recall: async (kind, key) => {
       try {
         return JSON.parse(await readFile(derivedPath(kind, key), "utf8"));
@@ -128,16 +136,35 @@ async function writeHashed(
   const file = await open(path, "wx", 0o644);
   try {
     let total = 0;
-    for await (const chunk of source) {
-      total += chunk.length;
+    for await (const block of gather(source)) {
+      total += block.length;
       if (limitBytes !== undefined && total > limitBytes) break;
-      hasher.update(chunk);
-      await writeAll(file, chunk);
+      hasher.update(block);
+      await writeAll(file, block);
     }
     return { ...hasher.finish(), sizeBytes: total };
   } finally {
     await file.close();
   }
+}
+
+/** Small chunks in one block, for a tar of small files has three to a file. A block is good until the next one is asked for. */
+async function* gather(chunks: ByteSource): AsyncGenerator<Uint8Array> {
+  const block = Buffer.allocUnsafe(BLOCK_BYTES);
+  let filled = 0;
+  for await (const chunk of chunks) {
+    if (filled + chunk.length > block.length) {
+      yield block.subarray(0, filled);
+      filled = 0;
+    }
+    if (chunk.length > block.length) {
+      yield chunk;
+    } else {
+      block.set(chunk, filled);
+      filled += chunk.length;
+    }
+  }
+  yield block.subarray(0, filled);
 }
 
 /** A write may take fewer bytes than asked on a full disk; the next one then fails with ENOSPC. */
@@ -156,17 +183,19 @@ async function* readVerified(path: string, digest: Digest): AsyncGenerator<Uint8
     hasher.update(chunk);
     yield chunk;
   }
-  const received = hasher.finish().digest;
-  if (received !== digest) {
-    throw new AppError(
-      { class: "integrity", code: "STORE_DAMAGED" },
-      `Cannot use "${path}": its bytes have ${received}, expected ${digest}`,
-      {
-        fields: { expected: digest, received, path },
-        hint: `Remove the file and run the command again: it is fetched or made anew`,
-      },
-    );
-  }
+  assertUndamaged(path, hasher.finish().digest, digest);
+}
+
+function assertUndamaged(path: string, received: Digest, expected: Digest): void {
+  if (received === expected) return;
+  throw new AppError(
+    { class: "integrity", code: "STORE_DAMAGED" },
+    `Cannot use "${path}": its bytes have ${received}, expected ${expected}`,
+    {
+      fields: { expected, received, path },
+      hint: `Remove the file and run the command again: it is fetched or made anew`,
+    },
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

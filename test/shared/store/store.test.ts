@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -54,6 +54,28 @@ describe("the store", () => {
     const { digest } = await store.add([bytes("content")]);
     await writeFile(store.pathOf(digest), "c0ntent");
     await expect(textOf(store.read(digest))).rejects.toMatchObject({ code: "STORE_DAMAGED", exitCode: 3 });
+  });
+
+  test("verifies a blob where it lies, and notices that it was damaged on disk", async () => {
+    const store = await freshStore();
+    const { digest } = await store.add([bytes("content")]);
+    await store.verify(digest);
+    await writeFile(store.pathOf(digest), "c0ntent");
+    await expect(store.verify(digest)).rejects.toMatchObject({ code: "STORE_DAMAGED", exitCode: 3 });
+  });
+
+  test.each([
+    ["nothing", []],
+    ["small chunks that fill more than a block", Array.from({ length: 3000 }, (_, index) => 500 + index)],
+    ["chunks of a block, one less and one more", [1 << 20, (1 << 20) - 1, 1, 7, (1 << 20) + 1]],
+    ["a small chunk, a very large one and none at all", [3, 3 << 20, 0, 5]],
+  ])("keeps every byte in order of %s", async (_, sizes) => {
+    const store = await freshStore();
+    const chunks = sizes.map((size, index) => Buffer.alloc(size, `chunk ${index} `));
+    const whole = Buffer.concat(chunks);
+    const blob = await store.add(chunks);
+    expect(blob).toEqual({ digest: digestOf(whole), sizeBytes: whole.length });
+    expect(digestOf(await readFile(store.pathOf(blob.digest)))).toBe(blob.digest);
   });
 
   test("takes the same blob from many writers at once", async () => {
