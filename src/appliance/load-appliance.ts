@@ -77,10 +77,7 @@ async function loadFresh(input: FreshInput, deps: LoadDeps): Promise<Loaded> {
   await clearPartials(dirname(folder));
   await mkdir(partial, { recursive: true });
   try {
-    await moveBytes(input, partial, deps);
-    deps.reporter.step("Compare what the engine has with what was promised");
-    const images = await compareIdentities(checked.manifest, deps.engine, info);
-    await startEach(checked.manifest, deps.engine, deps.signal);
+    const images = await moveBytes(input, partial, deps);
     const release: Release = { format: 1, id, manifestDigest: checked.manifestDigest };
     await writeFileWhole(join(partial, "release.json"), readableJson(release));
     await rm(folder, { recursive: true, force: true });
@@ -101,9 +98,9 @@ async function clearPartials(releases: string): Promise<void> {
     if (name.endsWith(PARTIAL)) await rm(join(releases, name), { recursive: true });
 }
 
-/** Layers into the engine and files into the folder side by side; the first that fails stops the other. */
-async function moveBytes(input: FreshInput, folder: string, deps: LoadDeps): Promise<void> {
-  const { appliance, checked } = input;
+/** Images into the engine, to their first start, and files into the folder side by side; the first that fails stops the other. */
+async function moveBytes(input: FreshInput, folder: string, deps: LoadDeps): Promise<readonly LoadedImage[]> {
+  const { appliance, checked, info } = input;
   const stop = new AbortController();
   const signal = AbortSignal.any([deps.signal, stop.signal]);
   let done = 0;
@@ -111,22 +108,30 @@ async function moveBytes(input: FreshInput, folder: string, deps: LoadDeps): Pro
     done += bytes;
     deps.reporter.progress({ label: "loaded", done, total: checked.sizeBytes, unit: "bytes" });
   };
-  deps.reporter.step("Stream the images into the engine");
-  const guard = async (work: Promise<unknown>): Promise<void> => {
+  const moveImages = async (): Promise<readonly LoadedImage[]> => {
+    deps.reporter.step("Stream the images into the engine");
+    await deps.engine.loadImages(imagesTar(appliance, checked, onBytes), { signal });
+    deps.reporter.step("Compare what the engine has with what was promised");
+    const images = await compareIdentities(checked.manifest, deps.engine, info);
+    await startEach(checked.manifest, deps.engine, signal);
+    return images;
+  };
+  const guard = async <T>(work: Promise<T>): Promise<T> => {
     try {
-      await work;
+      return await work;
     } catch (error) {
       stop.abort(error);
       throw error;
     }
   };
   const works = [
-    guard(deps.engine.loadImages(imagesTar(appliance, checked, onBytes), { signal })),
+    guard(moveImages()),
     guard(extractFiles(appliance, checked, { folder, signal, onBytes })),
-  ];
+  ] as const;
   await Promise.allSettled(works);
   // Whoever failed first is the cause; the other one says the same, for that is what it was stopped with.
-  await Promise.all(works);
+  const [images] = await Promise.all(works);
+  return images;
 }
 
 async function takeBack(
