@@ -1,4 +1,7 @@
-/** One assembly in a process of its own. Recalls the .debs that were taken apart and what was compiled, and nothing else. */
+/**
+ * One assembly in a process of its own. `warm` recalls the .debs that were taken apart and what was compiled, and nothing else:
+ * no layer and no list of files. `cold` takes the .debs apart anew as well.
+ */
 import { assembleRoot } from "../src/builder/assemble/assemble-root.ts";
 import { buildImages } from "../src/builder/build-images.ts";
 import { forgetfulStore } from "../src/builder/compare/forgetful-store.ts";
@@ -7,8 +10,9 @@ import { readLock, readRecipes } from "../src/builder/lock/read.ts";
 import { silentReporter as reporter } from "../src/shared/reporter.ts";
 import { openStore } from "../src/shared/store/store.ts";
 
-const [what, storeRoot = "", imagesFolder = ""] = process.argv.slice(2);
-const store = forgetfulStore(await openStore(storeRoot), ["deb", "compile"]);
+const [what, start, storeRoot = "", imagesFolder = ""] = process.argv.slice(2);
+const recalled = start === "warm" ? ["deb", "compile"] : ["compile"];
+const store = forgetfulStore(await openStore(storeRoot), recalled);
 const names = (await readRecipes(imagesFolder)).map(({ name }) => name);
 const recipes = await Promise.all(names.map((name) => readLock(imagesFolder, name)));
 if (what === "image") {

@@ -10,6 +10,8 @@ import { measurePeers, table, type Peer } from "./measure.ts";
 import { assertPrograms, REPOSITORY, STORE, withFolder } from "./stage.ts";
 
 const ROUNDS = 7;
+/** A round takes more than ten seconds. */
+const LONG_ROUNDS = 5;
 const IMAGES = join(REPOSITORY, "images");
 
 await assertPrograms(["/usr/bin/mmdebstrap", "/usr/bin/dpkg-scanpackages"]);
@@ -23,21 +25,27 @@ await withFolder(async (folder) => {
   process.stdout.write(
     table(
       "The llama-cpp image (5 packages and what was compiled, layers written anew) and mmdebstrap on 6 packages",
-      await measurePeers([ours("cloister", "image"), mmdebstrap(small, [...base, ...awk])], ROUNDS),
+      await measurePeers(
+        [ours("image", "warm"), ours("image", "cold"), mmdebstrap(small, [...base, ...awk])],
+        ROUNDS,
+      ),
     ),
   );
   process.stdout.write(
     table(
       `The compiler's root of ${compile.length} packages as one tar`,
-      await measurePeers([ours("cloister", "root"), mmdebstrap(large, compile)], ROUNDS),
+      await measurePeers(
+        [ours("root", "warm"), ours("root", "cold"), mmdebstrap(large, compile)],
+        LONG_ROUNDS,
+      ),
     ),
   );
 });
 
-function ours(name: string, what: "image" | "root"): Peer {
+function ours(what: "image" | "root", start: "warm" | "cold"): Peer {
   return {
-    name,
-    command: [process.execPath, join(import.meta.dirname, "assemble-child.ts"), what, STORE, IMAGES],
+    name: `cloister, ${start}`,
+    command: [process.execPath, join(import.meta.dirname, "assemble-child.ts"), what, start, STORE, IMAGES],
   };
 }
 

@@ -15,6 +15,11 @@ await withFolder(async (folder) => {
     const cloister = join(unpacked, "bin/cloister");
     const peers: readonly Peer[] = [
       { name: "sha256sum -c", command: ["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd: unpacked },
+      {
+        name: "openssl dgst, compared with nothing",
+        command: ["find", ".", "-type", "f", "-exec", "openssl", "dgst", "-sha256", "{}", "+"],
+        cwd: unpacked,
+      },
       { name: "cloister check, folder", command: [cloister, "check", "--quiet", unpacked] },
       { name: "cloister check, tar", command: [cloister, "check", "--quiet", tar] },
     ];

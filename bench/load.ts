@@ -1,6 +1,8 @@
 /** `load` beside `docker load` by hand, into one engine in a namespace of its own: node bench/load.ts */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { openAppliance, readText } from "../src/appliance/open-appliance.ts";
+import { parseApplianceManifest } from "../src/shared/appliance/manifest.ts";
 import { connectEngine } from "../src/shared/engine/engine.ts";
 import { createWorld } from "../src/world/world.ts";
 import { measurePeers, table, type Peer } from "./measure.ts";
@@ -11,6 +13,7 @@ const ROUNDS = 9;
 await withFolder(async (folder) => {
   const tar = await buildAppliance(folder, "echo");
   const unpacked = await unpack(tar, join(folder, "unpacked"));
+  const [reference = ""] = await referencesOf(tar);
   const world = await createWorld({ engine: true });
   try {
     const engine = await connectEngine(world.engineAddress);
@@ -36,11 +39,13 @@ await withFolder(async (folder) => {
     const byHand = 'tar -C "$HERE/images" -cf - . | docker load';
     const keep =
       'mkdir "$REST"; tar -C "$REST" --exclude=./images -xf "$TAR" bin compose docs models provenance SBOM SHA256SUMS appliance.json';
+    const start = `docker run --rm --network none --pull never ${reference}`;
     const peers = [
       peer("docker load by hand", byHand),
+      peer("docker load, and the rest unpacked", `${byHand}; ${keep}`),
       peer(
-        "the same, sha256sum -c before, the rest unpacked after",
-        `cd "$HERE"; sha256sum --quiet -c SHA256SUMS; ${byHand}; ${keep}`,
+        "sha256sum -c, docker load, the rest unpacked, one start",
+        `cd "$HERE"; sha256sum --quiet -c SHA256SUMS; ${byHand}; ${keep}; ${start}`,
       ),
       peer("cloister load", '"$HERE/bin/cloister" load --quiet --state "$STATE" "$TAR"'),
     ];
@@ -49,3 +54,8 @@ await withFolder(async (folder) => {
     await world.destroy();
   }
 });
+
+async function referencesOf(tar: string): Promise<readonly string[]> {
+  const manifest = await readText(await openAppliance(tar), "appliance.json");
+  return parseApplianceManifest(manifest, tar).images.map(({ reference }) => reference);
+}

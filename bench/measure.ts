@@ -66,7 +66,7 @@ export function table(title: string, measured: readonly Measured[]): string {
   });
   const head = ["", "wall s, median (min to max)", "CPU s", "peak MiB", `wall / ${first?.name ?? ""}`];
   const lines = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
-  return [`### ${title}`, "", machine(first?.samples.length ?? 0), "", ...lines, ""].join("\n");
+  return [`### ${title}`, "", machine(first?.samples.length ?? 0), "", ...lines, "", ""].join("\n");
 }
 
 function median(values: readonly number[]): number {
