@@ -77,7 +77,10 @@ async function loadFresh(input: FreshInput, deps: LoadDeps): Promise<Loaded> {
   await clearPartials(dirname(folder));
   await mkdir(partial, { recursive: true });
   try {
-    const images = await moveBytes(input, partial, deps);
+    await moveBytes(input, partial, deps);
+    deps.reporter.step("Compare what the engine has with what was promised");
+    const images = await compareIdentities(checked.manifest, deps.engine, info);
+    await startEach(checked.manifest, deps.engine, deps.signal);
     const release: Release = { format: 1, id, manifestDigest: checked.manifestDigest };
     await writeFileWhole(join(partial, "release.json"), readableJson(release));
     await rm(folder, { recursive: true, force: true });
@@ -98,9 +101,9 @@ async function clearPartials(releases: string): Promise<void> {
     if (name.endsWith(PARTIAL)) await rm(join(releases, name), { recursive: true });
 }
 
-/** Images into the engine, to their first start, and files into the folder side by side; the first that fails stops the other. */
-async function moveBytes(input: FreshInput, folder: string, deps: LoadDeps): Promise<readonly LoadedImage[]> {
-  const { appliance, checked, info } = input;
+/** Layers into the engine and files into the folder side by side; the first that fails stops the other. */
+async function moveBytes(input: FreshInput, folder: string, deps: LoadDeps): Promise<void> {
+  const { appliance, checked } = input;
   const stop = new AbortController();
   const signal = AbortSignal.any([deps.signal, stop.signal]);
   let done = 0;
@@ -108,30 +111,22 @@ async function moveBytes(input: FreshInput, folder: string, deps: LoadDeps): Pro
     done += bytes;
     deps.reporter.progress({ label: "loaded", done, total: checked.sizeBytes, unit: "bytes" });
   };
-  const moveImages = async (): Promise<readonly LoadedImage[]> => {
-    deps.reporter.step("Stream the images into the engine");
-    await deps.engine.loadImages(imagesTar(appliance, checked, onBytes), { signal });
-    deps.reporter.step("Compare what the engine has with what was promised");
-    const images = await compareIdentities(checked.manifest, deps.engine, info);
-    await startEach(checked.manifest, deps.engine, signal);
-    return images;
-  };
-  const guard = async <T>(work: Promise<T>): Promise<T> => {
+  deps.reporter.step("Stream the images into the engine");
+  const guard = async (work: Promise<unknown>): Promise<void> => {
     try {
-      return await work;
+      await work;
     } catch (error) {
       stop.abort(error);
       throw error;
     }
   };
   const works = [
-    guard(moveImages()),
+    guard(deps.engine.loadImages(imagesTar(appliance, checked, onBytes), { signal })),
     guard(extractFiles(appliance, checked, { folder, signal, onBytes })),
-  ] as const;
+  ];
   await Promise.allSettled(works);
   // Whoever failed first is the cause; the other one says the same, for that is what it was stopped with.
-  const [images] = await Promise.all(works);
-  return images;
+  await Promise.all(works);
 }
 
 async function takeBack(
