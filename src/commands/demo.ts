@@ -5,6 +5,7 @@ import { exec } from "../shared/exec.ts";
 import { writeFileWhole } from "../shared/file.ts";
 import { ECHO_ANSWER, echoModel } from "../shared/gguf/echo-model.ts";
 import { writeGguf } from "../shared/gguf/write.ts";
+import type { Reporter } from "../shared/reporter.ts";
 import { VERSION } from "../shared/version.ts";
 import { renderTable } from "../verify/report/table.ts";
 import { isVerifyReport, type VerifyReport } from "../verify/report/report.ts";
@@ -60,14 +61,7 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
   reporter.step("Fetch what the locks name (240 MB the first time)");
   await fetchCommand.run(toInput({ store }, []), context);
 
-  const model =
-    input.text("model") === undefined
-      ? await writeEchoModel(out)
-      : resolve(context.cwd, input.text("model") ?? "");
-  if (input.text("model") === undefined)
-    reporter.note(
-      `The model is made here from nothing: 880 KB that answer everything with ${JSON.stringify(ECHO_ANSWER)}`,
-    );
+  const model = input.text("model") ?? (await makeEchoModel(out, reporter));
   const appliance = join(out, `cloister-${VERSION}-cpu.tar`);
   reporter.step("Build the appliance (the first time llama.cpp is compiled: 11 minutes on two free cores)");
   const built = await buildCommand.run(toInput({ store, model, out: appliance }, []), context);
@@ -144,9 +138,12 @@ function howToLookAround(world: World, far: FarSide): string {
   ].join("\n");
 }
 
-async function writeEchoModel(out: string): Promise<string> {
+async function makeEchoModel(out: string, reporter: Reporter): Promise<string> {
   const path = join(out, "echo.gguf");
   await writeFileWhole(path, writeGguf(echoModel()));
+  reporter.note(
+    `The model is made here from nothing: 880 KB that answer everything with ${JSON.stringify(ECHO_ANSWER)}`,
+  );
   return path;
 }
 

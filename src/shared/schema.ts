@@ -1,4 +1,5 @@
 import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
+import { messageOf } from "./errors.ts";
 
 type SchemaErrors = readonly ErrorObject[] | null | undefined;
 
@@ -30,6 +31,27 @@ function newAjv(): Ajv2020 {
     validateSchema: false,
     meta: false,
   });
+}
+
+/** Where text from outside becomes a T, or one sentence about what is wrong with it. */
+export type Border<T> = {
+  readonly validate: Validator<T>;
+  /** Reads JSON where it is not given. */
+  readonly read?: (text: string) => unknown;
+  /** `cause` is what reading threw; undefined where the text was read and has another shape. */
+  readonly invalid: (why: string, cause?: unknown) => Error;
+};
+
+/** Throws what `invalid` makes, for text that cannot be read as for a value of another shape. */
+export function parseAs<T>(text: string, { validate, invalid, read = JSON.parse }: Border<T>): T {
+  let value: unknown;
+  try {
+    value = read(text);
+  } catch (error) {
+    throw invalid(messageOf(error), error);
+  }
+  if (validate(value)) return value;
+  throw invalid(describeSchemaErrors(validate.errors));
 }
 
 /** "/packages/0 must be string; must NOT have additional property 'foo'": one sentence a person can act on. */

@@ -2,7 +2,7 @@
 import { fail, inconclusive, pass, type Check, type Question } from "./check.ts";
 import { AppError } from "../shared/errors.ts";
 import { askLocal, type LocalAnswer, type LocalServer } from "../shared/local-http.ts";
-import { at, parseJson } from "./json.ts";
+import { parseJson, textAt } from "./json.ts";
 
 const REQUEST = {
   messages: [{ role: "user", content: "Say something." }],
@@ -88,8 +88,6 @@ function textOf(reply: Reply): Text {
   if ("error" in reply) return { kind: "none", why: reply.error };
   if (reply.status !== 200)
     return { kind: "none", why: `status ${reply.status}: ${reply.body.slice(0, 200)}` };
-  const content = at(parseJson(reply.body), "choices", 0, "message", "content");
-  return typeof content === "string"
-    ? { kind: "text", value: content }
-    : { kind: "none", why: "an answer without content" };
+  const value = textAt(parseJson(reply.body), "choices", 0, "message", "content");
+  return value === undefined ? { kind: "none", why: "an answer without content" } : { kind: "text", value };
 }

@@ -77,3 +77,12 @@ export function breakEvery(bytes: Uint8Array, count: number): Breaking {
 function startOf(request: IncomingMessage): number {
   return Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
 }
+
+/** A mirror: the bytes that `served` gives for a path at the time of the request, else 404. */
+export async function startMirror(served: (path: string) => Buffer | undefined): Promise<Loopback> {
+  return await startLoopback((request, response) => {
+    const bytes = served(decodeURIComponent(request.url ?? "").slice(1));
+    if (bytes === undefined) response.writeHead(404).end();
+    else answerWith(bytes)(request, response);
+  });
+}

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { OutsideEvent } from "../../src/world/event.ts";
 import { createWorld, type World } from "../../src/world/world.ts";
 import { docker, importBusybox, runNode } from "./containers.ts";
-import { initialPacketFor } from "./initial-packet.ts";
+import { initialPacketFor } from "./outside/initial-packet.ts";
 import { watchRealInterfaces, type RealInterfaces, type RealTraffic } from "./real-interfaces.ts";
 
 const KINDS = [

@@ -3,10 +3,10 @@
  * place; a decision holds for one sha256, so that a changed script is read again.
  */
 import { readFile } from "node:fs/promises";
-import { parse as parseYaml } from "yaml";
 import { digestOf, isDigest, type Digest } from "../../shared/digest.ts";
-import { AppError, messageOf } from "../../shared/errors.ts";
-import { compileSchema, describeSchemaErrors } from "../../shared/schema.ts";
+import { AppError } from "../../shared/errors.ts";
+import { compileSchema, parseAs } from "../../shared/schema.ts";
+import { readYaml } from "../../shared/yaml.ts";
 import {
   SCRIPT_NAMES,
   type BoundScript,
@@ -40,8 +40,7 @@ export async function readDecisions(path: string): Promise<ScriptDecisions> {
 }
 
 export function parseDecisions(text: string, path: string): ScriptDecisions {
-  const value = parseText(text, path);
-  if (!validate(value)) throw invalid(path, describeSchemaErrors(validate.errors));
+  const value = parseAs(text, { validate, read: readYaml, invalid: (why) => invalid(path, why) });
   const decisions = new Map<string, ScriptDecision>();
   for (const { package: name, scripts, effect, because } of value.decisions) {
     const decision: ScriptDecision =
@@ -109,14 +108,6 @@ function undecidedError(
       fields: { package: pkg.name, version: pkg.version, scripts: undecided, path },
     },
   );
-}
-
-function parseText(text: string, path: string): unknown {
-  try {
-    return parseYaml(text, { strict: true, uniqueKeys: true });
-  } catch (error) {
-    throw invalid(path, messageOf(error));
-  }
 }
 
 function invalid(path: string, why: string): AppError {

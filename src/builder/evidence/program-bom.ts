@@ -1,5 +1,5 @@
 import { AppError } from "../../shared/errors.ts";
-import { compileSchema, describeSchemaErrors } from "../../shared/schema.ts";
+import { compileSchema, parseAs } from "../../shared/schema.ts";
 import { writeBom, type Bom, type Component } from "./bom.ts";
 import { declared, ownComponent } from "./components.ts";
 import { purl } from "./purl.ts";
@@ -28,12 +28,11 @@ const validate = compileSchema<NpmLock>({
 
 /** Throws AppError NPM_LOCK_INVALID (usage). */
 export function parseNpmLock(text: string): NpmLock {
-  const value: unknown = JSON.parse(text);
-  if (validate(value)) return value;
-  throw new AppError(
-    { class: "usage", code: "NPM_LOCK_INVALID" },
-    `Cannot read package-lock.json: ${describeSchemaErrors(validate.errors)}`,
-  );
+  return parseAs(text, { validate, invalid });
+}
+
+function invalid(why: string): AppError {
+  return new AppError({ class: "usage", code: "NPM_LOCK_INVALID" }, `Cannot read package-lock.json: ${why}`);
 }
 
 /** SBOM/cloister.cdx.json: the npm packages of which code ended in bin/cloister.mjs, by their folder below the repository. */

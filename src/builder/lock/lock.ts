@@ -1,8 +1,8 @@
 import { canonicalJson, type Json } from "../../shared/canonical-json.ts";
 import { digestOf, type Digest } from "../../shared/digest.ts";
-import { AppError, messageOf } from "../../shared/errors.ts";
+import { AppError } from "../../shared/errors.ts";
 import type { RelativePath } from "../../shared/relative-path.ts";
-import { compileSchema, describeSchemaErrors, type Validator } from "../../shared/schema.ts";
+import { compileSchema, parseAs, type Validator } from "../../shared/schema.ts";
 import type { GitSource, OmittedPackage } from "../recipe/recipe.ts";
 import lockSchema from "./lock.schema.json" with { type: "json" };
 
@@ -108,17 +108,7 @@ const validate: Validator<Lock> = compileSchema<Lock>(lockSchema);
 
 /** Throws AppError LOCK_INVALID (integrity). */
 export function parseLock(text: string, path: string): Lock {
-  const value = parseJson(text, path);
-  if (validate(value)) return value;
-  throw invalid(path, describeSchemaErrors(validate.errors));
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw invalid(path, messageOf(error));
-  }
+  return parseAs(text, { validate, invalid: (why) => invalid(path, why) });
 }
 
 function invalid(path: string, why: string): AppError {

@@ -1,8 +1,8 @@
-import { parse as parseYaml } from "yaml";
 import { canonicalJson, type Json } from "../../shared/canonical-json.ts";
 import { digestOf, type Digest } from "../../shared/digest.ts";
-import { AppError, messageOf } from "../../shared/errors.ts";
-import { compileSchema, describeSchemaErrors, type Validator } from "../../shared/schema.ts";
+import { AppError } from "../../shared/errors.ts";
+import { compileSchema, parseAs, type Validator } from "../../shared/schema.ts";
+import { readYaml } from "../../shared/yaml.ts";
 import recipeSchema from "./recipe.schema.json" with { type: "json" };
 
 /** What is wanted, as a person writes it: images/<name>/recipe.yaml. The schema beside this file is the published contract. */
@@ -89,28 +89,23 @@ const validate: Validator<Recipe> = compileSchema<Recipe>(recipeSchema);
 
 /** Throws AppError RECIPE_INVALID (usage) naming every field that is wrong. */
 export function parseRecipe(text: string, path: string): Recipe {
-  const value = parseYamlText(text, path);
-  if (validate(value)) return value;
-  throw new AppError(
-    { class: "usage", code: "RECIPE_INVALID" },
-    `Cannot use recipe "${path}": ${describeSchemaErrors(validate.errors)}`,
-    { hint: "The schema is src/builder/recipe/recipe.schema.json", fields: { path } },
-  );
+  return parseAs(text, { validate, read: readYaml, invalid: (why, cause) => invalid(path, why, cause) });
+}
+
+function invalid(path: string, why: string, cause: unknown): AppError {
+  const identity = { class: "usage", code: "RECIPE_INVALID" } as const;
+  if (cause !== undefined)
+    return new AppError(identity, `Cannot read recipe "${path}" as YAML: ${why}`, {
+      cause,
+      fields: { path },
+    });
+  return new AppError(identity, `Cannot use recipe "${path}": ${why}`, {
+    hint: "The schema is src/builder/recipe/recipe.schema.json",
+    fields: { path },
+  });
 }
 
 /** What a lock is bound to: the recipe's meaning, not its spelling. */
 export function recipeDigest(recipe: Recipe): Digest {
   return digestOf(canonicalJson(recipe satisfies Json));
-}
-
-function parseYamlText(text: string, path: string): unknown {
-  try {
-    return parseYaml(text, { strict: true, uniqueKeys: true });
-  } catch (error) {
-    throw new AppError(
-      { class: "usage", code: "RECIPE_INVALID" },
-      `Cannot read recipe "${path}" as YAML: ${messageOf(error)}`,
-      { cause: error, fields: { path } },
-    );
-  }
 }

@@ -1,5 +1,6 @@
 import { askLocal } from "../../shared/local-http.ts";
 import { AppError } from "../../shared/errors.ts";
+import { parseJson, textAt } from "../../verify/json.ts";
 
 const QUESTION = "Who are you?";
 
@@ -16,15 +17,10 @@ export async function chatOnce(socketPath: string): Promise<Chat> {
     { socketPath },
     { method: "POST", path: "/v1/chat/completions", body, timeoutMs: 300_000 },
   );
-  const content = status === 200 ? contentOf(JSON.parse(answer)) : undefined;
+  const content = status === 200 ? textAt(parseJson(answer), "choices", 0, "message", "content") : undefined;
   if (content !== undefined) return { question: QUESTION, answer: content };
   throw new AppError(
     { class: "engine", code: "NO_COMPLETION" },
     `Cannot get a completion: the server answered ${status}: ${answer.slice(0, 300)}`,
   );
-}
-
-function contentOf(answer: { choices?: readonly { message?: { content?: unknown } }[] }): string | undefined {
-  const content = answer.choices?.[0]?.message?.content;
-  return typeof content === "string" ? content : undefined;
 }

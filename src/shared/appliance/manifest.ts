@@ -1,7 +1,7 @@
 import type { ConfigDigest, Digest, DiffId, ManifestDigest } from "../digest.ts";
-import { AppError, messageOf } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import type { RelativePath } from "../relative-path.ts";
-import { compileSchema, describeSchemaErrors, type Validator } from "../schema.ts";
+import { compileSchema, parseAs, type Validator } from "../schema.ts";
 import schema from "./appliance.schema.json" with { type: "json" };
 
 /** appliance.json: what one appliance holds, for whoever loads it. Every other file is listed in SHA256SUMS. */
@@ -65,14 +65,7 @@ const validate: Validator<ApplianceManifest> = compileSchema<ApplianceManifest>(
 
 /** Throws AppError APPLIANCE_INVALID (integrity). */
 export function parseApplianceManifest(text: string, path: string): ApplianceManifest {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw invalid(path, messageOf(error));
-  }
-  if (validate(value)) return value;
-  throw invalid(path, describeSchemaErrors(validate.errors));
+  return parseAs(text, { validate, invalid: (why) => invalid(path, why) });
 }
 
 function invalid(path: string, why: string): AppError {

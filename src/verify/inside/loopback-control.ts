@@ -1,6 +1,6 @@
 /** What the suite itself opens on loopback, to show that its probes get through where something answers. */
 import { createSocket } from "node:dgram";
-import { answerQuery } from "./dns-message.ts";
+import { answerAsControl } from "./control-answer.ts";
 import { openListener } from "./listener.ts";
 
 export type LoopbackControl = {
@@ -16,7 +16,7 @@ export async function openLoopbackControl(): Promise<LoopbackControl> {
   const tcp = await openListener(LOOPBACK);
   const udp = createSocket("udp4");
   udp.on("message", (query, from) => {
-    const answer = answerQuery(query);
+    const answer = answerAsControl(query);
     if (answer !== undefined) udp.send(answer, from.port, from.address);
   });
   await new Promise<void>((resolve) => udp.bind(0, LOOPBACK, resolve));

@@ -1,7 +1,7 @@
 import { lookup, Resolver } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { fail, inconclusive, pass, summarize, type Check, type Question } from "../check.ts";
-import { CONTROL_ANSWER } from "./dns-message.ts";
+import { CONTROL_ANSWER } from "./control-answer.ts";
 import { LOOPBACK, type LoopbackControl } from "./loopback-control.ts";
 import { parseNameservers } from "./procfs.ts";
 

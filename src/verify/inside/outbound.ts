@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { fail, inconclusive, pass, summarize, type Check, type Question } from "../check.ts";
 import { attempt, type AttemptOutcome, type Payloads } from "./attempt.ts";
-import { addressQuery } from "./dns-message.ts";
+import { addressQuery } from "../../shared/dns.ts";
 import { LOOPBACK, type LoopbackControl } from "./loopback-control.ts";
 import type { InsidePlan, Target } from "./plan.ts";
 

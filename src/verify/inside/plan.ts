@@ -1,5 +1,5 @@
-import { AppError, messageOf } from "../../shared/errors.ts";
-import { compileSchema, describeSchemaErrors, type Validator } from "../../shared/schema.ts";
+import { AppError } from "../../shared/errors.ts";
+import { compileSchema, parseAs, type Validator } from "../../shared/schema.ts";
 import schema from "./plan.schema.json" with { type: "json" };
 import type { ImageFile } from "../../shared/appliance/manifest.ts";
 
@@ -41,14 +41,7 @@ const validate: Validator<InsidePlan> = compileSchema<InsidePlan>(schema);
 
 /** Throws AppError VERIFY_PLAN_INVALID (usage). */
 export function parseInsidePlan(text: string): InsidePlan {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw invalid(messageOf(error));
-  }
-  if (validate(value)) return value;
-  throw invalid(describeSchemaErrors(validate.errors));
+  return parseAs(text, { validate, invalid });
 }
 
 function invalid(why: string): AppError {

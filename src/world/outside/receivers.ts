@@ -6,7 +6,7 @@ import { createServer, type Socket } from "node:net";
 import { OUTSIDE_UPLINK, OUTSIDE_V4, OUTSIDE_V6, PORTS } from "../addresses.ts";
 import { noncesIn, type OutsideEvent } from "../event.ts";
 import { serverNameOfRecords } from "./client-hello.ts";
-import { answerQuery } from "./dns.ts";
+import { answerAsOutside } from "./dns.ts";
 import { readInitial } from "./quic.ts";
 
 export type Log = (event: OutsideEvent) => void;
@@ -76,7 +76,7 @@ function answerHttp(
 type Datagram = { readonly from: string; readonly to: string; readonly data: Buffer };
 
 function answerDns(log: Log, query: Datagram): Buffer | undefined {
-  const answered = answerQuery(query.data);
+  const answered = answerAsOutside(query.data);
   const name = answered === undefined ? {} : { name: answered.name };
   const { from, to, data } = query;
   log({
@@ -100,7 +100,7 @@ function serveDns(socket: Socket, log: Log): void {
     while (pending.length >= 2 && pending.length >= 2 + pending.readUInt16BE(0)) {
       const query = pending.subarray(2, 2 + pending.readUInt16BE(0));
       pending = pending.subarray(2 + query.length);
-      const answered = answerQuery(query);
+      const answered = answerAsOutside(query);
       const name = answered === undefined ? {} : { name: answered.name };
       log({
         receiver: "dns",

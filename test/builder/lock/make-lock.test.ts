@@ -15,7 +15,7 @@ import { AppError } from "../../../src/shared/errors.ts";
 import { openHttp, type Http } from "../../../src/shared/http.ts";
 import { silentReporter } from "../../../src/shared/reporter.ts";
 import { openStore, type Store } from "../../../src/shared/store/store.ts";
-import { answerWith, startLoopback, type Loopback } from "../../shared/loopback.ts";
+import { startMirror, type Loopback } from "../../shared/loopback.ts";
 import {
   debOf,
   debPath,
@@ -52,11 +52,7 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   served = await sampleArchive("bookworm", [APP, LIBRARY], { signer, date: MONDAY });
-  server = await startLoopback((request, response) => {
-    const bytes = served.get(decodeURIComponent(request.url ?? "").slice(1));
-    if (bytes === undefined) response.writeHead(404).end();
-    else answerWith(bytes)(request, response);
-  });
+  server = await startMirror((path) => served.get(path));
   store = await openStore(await mkdtemp(join(tmpdir(), "lock-")));
   http = openHttp({ env: {}, retryDelaysMs: [] });
 });

@@ -12,7 +12,7 @@ import { readableJson, type Json } from "../../../src/shared/canonical-json.ts";
 import { openHttp, type Http } from "../../../src/shared/http.ts";
 import { silentReporter } from "../../../src/shared/reporter.ts";
 import { openStore, type Store } from "../../../src/shared/store/store.ts";
-import { answerWith, startLoopback, type Loopback } from "../../shared/loopback.ts";
+import { startMirror, type Loopback } from "../../shared/loopback.ts";
 import { newArchiveSigner, sampleArchive, type ArchiveSigner } from "./sample-archive.ts";
 
 const MONDAY = new Date("2026-03-02T08:00:00Z");
@@ -38,11 +38,7 @@ beforeEach(async () => {
   await writeRecipe("base", "packages: [libapp]");
   await writeRecipe("top", "packages: [app]\nbase: base");
   served = await sampleArchive("bookworm", [APP, LIBRARY], { signer, date: MONDAY });
-  server = await startLoopback((request, response) => {
-    const bytes = served.get(decodeURIComponent(request.url ?? "").slice(1));
-    if (bytes === undefined) response.writeHead(404).end();
-    else answerWith(bytes)(request, response);
-  });
+  server = await startMirror((path) => served.get(path));
   store = await openStore(join(folder, "store"));
   http = openHttp({ env: {}, retryDelaysMs: [] });
 });

@@ -1,46 +1,16 @@
 import { expect, test } from "vitest";
 import type { ContainerFacts } from "../../../src/shared/engine/container-facts.ts";
 import { compareWithDemands } from "../../../src/shared/engine/demands.ts";
-
-const demands = { user: "10001:10001", networks: ["sealed"], dns: ["127.0.0.1"] };
-const sealed: ContainerFacts = {
-  id: "1",
-  name: "one",
-  imageId: "sha256:1",
-  reference: "localhost/cloister/one:1",
-  state: "running",
-  exitCode: 0,
-  health: "healthy",
-  labels: {},
-  user: "10001:10001",
-  readOnlyRoot: true,
-  privileged: false,
-  capAdd: [],
-  capDrop: ["ALL"],
-  securityOptions: ["no-new-privileges:true"],
-  devices: [],
-  pidsLimit: 256,
-  memoryBytes: 1 << 30,
-  dns: ["127.0.0.1"],
-  extraHosts: [],
-  logDriver: "json-file",
-  networkMode: "sealed",
-  networks: ["sealed"],
-  ipAddresses: ["198.18.0.2"],
-  publishedPorts: [],
-  pidMode: "",
-  ipcMode: "private",
-  mounts: [],
-};
+import { SEALED_CONTAINER, SEALED_DEMANDS } from "./sealed-container.ts";
 
 const unmet = (facts: ContainerFacts) =>
-  compareWithDemands(facts, demands)
+  compareWithDemands(facts, SEALED_DEMANDS)
     .filter(({ met }) => !met)
     .map(({ demand }) => demand);
 
-test("compareWithDemands finds nothing unmet in a sealed container", () => {
-  expect(unmet(sealed)).toEqual([]);
-  expect(unmet({ ...sealed, securityOptions: ["no-new-privileges"] })).toEqual([]);
+test("compareWithDemands finds nothing unmet in a SEALED_CONTAINER container", () => {
+  expect(unmet(SEALED_CONTAINER)).toEqual([]);
+  expect(unmet({ ...SEALED_CONTAINER, securityOptions: ["no-new-privileges"] })).toEqual([]);
 });
 
 test.each<[string, Partial<ContainerFacts>]>([
@@ -61,5 +31,5 @@ test.each<[string, Partial<ContainerFacts>]>([
   ["process limit", { pidsLimit: 0 }],
   ["memory limit", { memoryBytes: 0 }],
 ])("compareWithDemands names %s where it is %j", (demand, change) => {
-  expect(unmet({ ...sealed, ...change })).toEqual([demand]);
+  expect(unmet({ ...SEALED_CONTAINER, ...change })).toEqual([demand]);
 });

@@ -13,38 +13,16 @@ import { judgeModelFile } from "../../../src/verify/host/model-file.ts";
 import { judgeNetwork } from "../../../src/verify/host/network.ts";
 import { judgeSettings } from "../../../src/verify/host/settings.ts";
 import { judgeSocket } from "../../../src/verify/host/socket.ts";
+import { SEALED_CONTAINER, SEALED_DEMANDS } from "../../shared/engine/sealed-container.ts";
 
 const [config, manifest, layer] = [digestOf("config"), digestOf("manifest"), digestOf("layer")];
 const CONTAINER: ContainerFacts = {
-  id: "c1",
+  ...SEALED_CONTAINER,
   name: "model",
   imageId: config,
   reference: "localhost/cloister/llama-cpp:x",
-  state: "running",
-  exitCode: 0,
-  health: "healthy",
-  labels: {},
-  user: "10001:10001",
-  readOnlyRoot: true,
-  privileged: false,
-  capAdd: [],
-  capDrop: ["ALL"],
-  securityOptions: ["no-new-privileges:true"],
-  devices: [],
-  pidsLimit: 64,
-  memoryBytes: 1 << 30,
-  dns: ["127.0.0.1"],
-  extraHosts: [],
-  logDriver: "json-file",
-  networkMode: "sealed",
-  networks: ["sealed"],
-  ipAddresses: ["198.18.0.2"],
-  publishedPorts: [],
-  pidMode: "",
-  ipcMode: "private",
   mounts: [{ source: "/s/models/m.gguf", target: "/models/model.gguf", readOnly: true }],
 };
-const DEMANDS = { user: "10001:10001", networks: ["sealed"], dns: ["127.0.0.1"] };
 
 describe("judgeIdentity", () => {
   const listed: ApplianceImage = {
@@ -81,8 +59,8 @@ describe("judgeIdentity", () => {
 
 describe("judgeSettings", () => {
   test("passes on what the stack makes and is inconclusive without a container", () => {
-    expect(judgeSettings(DEMANDS, CONTAINER).verdict).toBe("pass");
-    expect(judgeSettings(DEMANDS, undefined).verdict).toBe("inconclusive");
+    expect(judgeSettings(SEALED_DEMANDS, CONTAINER).verdict).toBe("pass");
+    expect(judgeSettings(SEALED_DEMANDS, undefined).verdict).toBe("inconclusive");
   });
 
   test.each<Partial<ContainerFacts>>([
@@ -108,7 +86,7 @@ describe("judgeSettings", () => {
     { mounts: [{ source: "/var/run/docker.sock", target: "/x", readOnly: true }] },
     { mounts: [{ source: "/run/containerd/containerd.sock", target: "/x", readOnly: true }] },
   ])("fails on %j", (change) => {
-    expect(judgeSettings(DEMANDS, { ...CONTAINER, ...change }).verdict).toBe("fail");
+    expect(judgeSettings(SEALED_DEMANDS, { ...CONTAINER, ...change }).verdict).toBe("fail");
   });
 });
 

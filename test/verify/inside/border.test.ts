@@ -1,7 +1,8 @@
 /** What comes over a border: the plan, the answer, targets from the command line, file lists, DNS messages. */
 import { describe, expect, test } from "vitest";
 import { parseInsideAnswer } from "../../../src/verify/inside/answer.ts";
-import { addressQuery, answerQuery, CONTROL_ANSWER } from "../../../src/verify/inside/dns-message.ts";
+import { addressQuery } from "../../../src/shared/dns.ts";
+import { answerAsControl, CONTROL_ANSWER } from "../../../src/verify/inside/control-answer.ts";
 import { openListener } from "../../../src/verify/inside/listener.ts";
 import { attempt } from "../../../src/verify/inside/attempt.ts";
 import { openLoopbackControl } from "../../../src/verify/inside/loopback-control.ts";
@@ -124,11 +125,11 @@ describe("parseImageFileList", () => {
 
 describe("DNS messages", () => {
   test("a query is answered with the control's address, and garbage is not", () => {
-    const answer = answerQuery(addressQuery(7, "n.example"));
+    const answer = answerAsControl(addressQuery(7, "n.example"));
     expect(answer?.readUInt16BE(0)).toBe(7);
     expect([...(answer?.subarray(-4) ?? [])].join(".")).toBe(CONTROL_ANSWER);
     for (const garbage of ["", "x", "\0".repeat(12), "\u0001".repeat(40)])
-      expect(answerQuery(Buffer.from(garbage))).toBeUndefined();
+      expect(answerAsControl(Buffer.from(garbage))).toBeUndefined();
   });
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { serverNameOf, serverNameOfRecords } from "../../../src/world/outside/client-hello.ts";
-import { clientHello, RFC_CRYPTO_FRAME } from "../initial-packet.ts";
+import { clientHello, RFC_CRYPTO_FRAME } from "./initial-packet.ts";
 
 const hello = clientHello("a.example");
 

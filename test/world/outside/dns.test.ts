@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { answerQuery } from "../../../src/world/outside/dns.ts";
+import { answerAsOutside } from "../../../src/world/outside/dns.ts";
 
 function query(name: string, type: number): Buffer {
   const labels = name.split(".").map((label) => Buffer.concat([Buffer.of(label.length), Buffer.from(label)]));
@@ -15,7 +15,7 @@ test.each([
   ["AAAA", 28, "20010db8000000020000000000000080"],
 ])("answers any name's %s with an address of the outside", (_, type, data) => {
   const asked = query("n0123456789abcdef.example", type);
-  const answered = answerQuery(asked);
+  const answered = answerAsOutside(asked);
   expect(answered?.name).toBe("n0123456789abcdef.example");
   const { message = Buffer.alloc(0) } = answered ?? {};
   expect(message.toString("hex", 0, 12)).toBe("abcd85800001000100000000");
@@ -24,7 +24,7 @@ test.each([
 });
 
 test("answers a type that it does not have with no record", () => {
-  expect(answerQuery(query("a.example", 99))?.message.readUInt16BE(6)).toBe(0);
+  expect(answerAsOutside(query("a.example", 99))?.message.readUInt16BE(6)).toBe(0);
 });
 
 test.each([
@@ -37,5 +37,5 @@ test.each([
   ["a compressed name", Buffer.from("abcd01000001000000000000c00c00010001", "hex")],
   ["nothing", Buffer.alloc(0)],
 ])("leaves %s unanswered", (_, message) => {
-  expect(answerQuery(message)).toBeUndefined();
+  expect(answerAsOutside(message)).toBeUndefined();
 });

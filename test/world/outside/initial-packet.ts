@@ -5,6 +5,35 @@ const SALT = Buffer.from("38762cf7f55934b34d179ae6a4c80cadccbb7f0a", "hex");
 
 type Packet = { readonly destinationId: Buffer; readonly number: number; readonly payload: Buffer };
 
+/** RFC 9001 appendix A.2, the CRYPTO frame before its padding: a ClientHello that names example.com. */
+export const RFC_CRYPTO_FRAME = Buffer.from(
+  [
+    "060040f1010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e86804fe3a47f06a2b69484c000004130113",
+    "02010000c000000010000e00000b6578616d706c652e636f6dff01000100000a00080006001d00170018001000070005",
+    "04616c706e000500050100000000003300260024001d00209370b2c9caa47fbabaf4559fedba753de171fa71f50f1ce15d",
+    "43e994ec74d748002b0003020304000d0010000e0403050306030203080408050806002d00020101001c000240010039",
+    "00320408ffffffffffffffff05048000ffff07048000ffff0801100104800075300901100f088394c8f03e5157080604",
+    "8000ffff",
+  ].join(""),
+  "hex",
+);
+
+const PAYLOAD_BYTES = 1_162;
+
+export function initialPacketFor(serverName: string): Buffer {
+  return protectInitial({ destinationId: Buffer.alloc(8, 5), number: 1, payload: helloPayload(serverName) });
+}
+
+/** The frames with zeros behind them, which are PADDING, to what an Initial must have. */
+export function padded(frames: Buffer): Buffer {
+  return Buffer.concat([frames], PAYLOAD_BYTES);
+}
+
+/** A CRYPTO frame with a ClientHello that names `serverName`, and padding. */
+export function helloPayload(serverName: string): Buffer {
+  return padded(cryptoFrame(clientHello(serverName)));
+}
+
 /** A packet number of four bytes, no token, no source connection ID. */
 export function protectInitial({ destinationId, number, payload }: Packet): Buffer {
   const length = 4 + payload.length + 16;
@@ -41,32 +70,32 @@ function expand(secret: Buffer, label: string, length: number): Buffer {
     .subarray(0, length);
 }
 
-/** A CRYPTO frame with a ClientHello that names `serverName`, and padding to what an Initial must have. */
-export function helloPayload(serverName: string): Buffer {
+/** A handshake message with no extension but the server's name. */
+export function clientHello(serverName: string): Buffer {
   const name = Buffer.from(serverName);
-  const extension = Buffer.concat([
-    u16(0),
-    u16(name.length + 5),
-    u16(name.length + 3),
-    Buffer.of(0),
-    u16(name.length),
-    name,
-  ]);
+  const extension = Buffer.concat([u16(0), vector16(vector16(Buffer.of(0), vector16(name)))]);
   const body = Buffer.concat([
     u16(0x0303),
     Buffer.alloc(32, 7),
     Buffer.of(0),
-    u16(2),
-    u16(0x1301),
+    vector16(u16(0x1301)),
     Buffer.of(1, 0),
-    u16(extension.length),
-    extension,
+    vector16(extension),
   ]);
-  const hello = Buffer.concat([Buffer.of(1, 0), u16(body.length), body]);
-  const frame = Buffer.concat([Buffer.of(6, 0, 0x40 | (hello.length >> 8), hello.length & 0xff), hello]);
-  return Buffer.concat([frame], 1162);
+  return Buffer.concat([Buffer.of(1, 0), vector16(body)]);
+}
+
+function cryptoFrame(data: Buffer, offset = 0): Buffer {
+  return Buffer.concat([Buffer.of(6), u16(0x4000 | offset), u16(0x4000 | data.length), data]);
+}
+
+function vector16(...parts: readonly Buffer[]): Buffer {
+  const bytes = Buffer.concat(parts);
+  return Buffer.concat([u16(bytes.length), bytes]);
 }
 
 function u16(value: number): Buffer {
-  return Buffer.of(value >> 8, value & 0xff);
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(value);
+  return bytes;
 }

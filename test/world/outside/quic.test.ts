@@ -1,17 +1,8 @@
 import { expect, test } from "vitest";
 import { readInitial } from "../../../src/world/outside/quic.ts";
-import { helloPayload, protectInitial } from "./initial-packet.ts";
+import { helloPayload, padded, protectInitial, RFC_CRYPTO_FRAME } from "./initial-packet.ts";
 
-/** RFC 9001 appendix A.2: the ClientHello's CRYPTO frame for example.com, padded with zeros to 1162 bytes. */
-const RFC_PAYLOAD = Buffer.concat(
-  [
-    Buffer.from(
-      "060040f1010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e86804fe3a47f06a2b69484c00000413011302010000c000000010000e00000b6578616d706c652e636f6dff01000100000a00080006001d0017001800100007000504616c706e000500050100000000003300260024001d00209370b2c9caa47fbabaf4559fedba753de171fa71f50f1ce15d43e994ec74d748002b0003020304000d0010000e0403050306030203080408050806002d00020101001c00024001003900320408ffffffffffffffff05048000ffff07048000ffff0801100104800075300901100f088394c8f03e51570806048000ffff",
-      "hex",
-    ),
-  ],
-  1162,
-);
+const RFC_PAYLOAD = padded(RFC_CRYPTO_FRAME);
 const destinationId = Buffer.from("8394c8f03e515708", "hex");
 
 test("the test's own writer makes the packet of RFC 9001 appendix A.2", () => {

@@ -1,10 +1,10 @@
 /** images/keys/: the certificates of archives, and in suites.yaml which of them count for which suite. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parse as parseYaml } from "yaml";
-import { AppError, messageOf } from "../../../shared/errors.ts";
+import { AppError } from "../../../shared/errors.ts";
 import { compareCodeUnits } from "../../../shared/order.ts";
-import { compileSchema, describeSchemaErrors, type Validator } from "../../../shared/schema.ts";
+import { compileSchema, parseAs, type Validator } from "../../../shared/schema.ts";
+import { readYaml } from "../../../shared/yaml.ts";
 import type { MirrorName } from "../lock.ts";
 
 export type ArchiveKeys = {
@@ -41,8 +41,8 @@ const validate: Validator<SuitesFile> = compileSchema<SuitesFile>({
 /** Throws AppError KEYS_INVALID (usage). */
 export async function readArchiveKeys(keysFolder: string): Promise<ArchiveKeys> {
   const path = join(keysFolder, "suites.yaml");
-  const value = parseText(await readFile(path, "utf8"), path);
-  if (!validate(value)) throw invalid(path, describeSchemaErrors(validate.errors));
+  const border = { validate, read: readYaml, invalid: (why: string) => invalid(path, why) };
+  const value = parseAs(await readFile(path, "utf8"), border);
   const names = (await readdir(keysFolder)).filter((name) => name.endsWith(".asc")).sort(compareCodeUnits);
   const certificates = await Promise.all(names.map((name) => readFile(join(keysFolder, name), "utf8")));
   return { certificates, suites: value.suites };
@@ -58,14 +58,6 @@ export function pinnedSuite(keys: ArchiveKeys, suite: string): PinnedSuite {
     `Cannot use suite "${suite}": no key is pinned for it, expected one of ${known}`,
     { hint: "Add it to images/keys/suites.yaml with its key's fingerprint", fields: { suite } },
   );
-}
-
-function parseText(text: string, path: string): unknown {
-  try {
-    return parseYaml(text, { strict: true, uniqueKeys: true });
-  } catch (error) {
-    throw invalid(path, messageOf(error));
-  }
 }
 
 function invalid(path: string, why: string): AppError {

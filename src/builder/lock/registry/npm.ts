@@ -1,6 +1,6 @@
 /** What an npm registry says of one version: where its tarball lies and the sha512 that it must have. */
-import { AppError, messageOf } from "../../../shared/errors.ts";
-import { compileSchema, describeSchemaErrors, type Validator } from "../../../shared/schema.ts";
+import { AppError } from "../../../shared/errors.ts";
+import { compileSchema, parseAs, type Validator } from "../../../shared/schema.ts";
 import { readDocument, type DocumentDeps } from "./read-document.ts";
 
 export type NpmTarball = {
@@ -58,8 +58,7 @@ export function parsePackument(
   text: string,
   wanted: { readonly package: string; readonly version: string },
 ): NpmTarball {
-  const packument = parseJson(text, wanted.package);
-  if (!validate(packument)) throw malformed(wanted.package, describeSchemaErrors(validate.errors));
+  const packument = parseAs(text, { validate, invalid: (why) => malformed(wanted.package, why) });
   const version = Object.hasOwn(packument.versions, wanted.version)
     ? packument.versions[wanted.version]
     : undefined;
@@ -70,14 +69,6 @@ export function parsePackument(
   if (!/^[\w.-]+\.tgz$/.test(file))
     throw malformed(wanted.package, `"${version.dist.tarball.slice(0, 80)}" is no tarball`);
   return { path: `${wanted.package}/-/${file}`, sha512 };
-}
-
-function parseJson(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw malformed(name, messageOf(error));
-  }
 }
 
 function unknownVersion(wanted: { readonly package: string; readonly version: string }): AppError {

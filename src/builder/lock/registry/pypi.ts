@@ -3,8 +3,8 @@
  * host; what makes one the right one is its digest.
  */
 import { digestFromHex, type Digest } from "../../../shared/digest.ts";
-import { AppError, messageOf } from "../../../shared/errors.ts";
-import { compileSchema, describeSchemaErrors, type Validator } from "../../../shared/schema.ts";
+import { AppError } from "../../../shared/errors.ts";
+import { compileSchema, parseAs, type Validator } from "../../../shared/schema.ts";
 import { readDocument, urlBelow, type DocumentDeps, type RegistryDocument } from "./read-document.ts";
 
 export type IndexFile = {
@@ -70,22 +70,13 @@ export function parseProjectPage(page: RegistryDocument): readonly IndexFile[] {
 }
 
 function parseJsonPage(text: string, base: string): readonly IndexFile[] {
-  const page = parseJson(text, base);
-  if (!validate(page)) throw malformed(base, describeSchemaErrors(validate.errors));
+  const page = parseAs(text, { validate, invalid: (why) => malformed(base, why) });
   return page.files.map(({ filename, url, hashes, size }) => ({
     name: filename,
     url: absolute(url, base),
     ...digestField(hashes["sha256"], base),
     ...(size === undefined ? {} : { sizeBytes: size }),
   }));
-}
-
-function parseJson(text: string, base: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw malformed(base, messageOf(error));
-  }
 }
 
 const ANCHOR = /<a\s([^>]*)>([^<]*)<\/a\s*>/gi;
