@@ -38,6 +38,8 @@ test.each([
   ["src/verify/a.ts", "src/appliance/a.ts", "type", false],
   ["src/commands/a.ts", "src/cli/help.ts", "value", false],
   ["src/world/a.ts", "src/shared/exec.ts", "value", true],
+  ["src/audit/a.ts", "src/gateway/a.ts", "type", false],
+  ["src/gateway/a.ts", "src/audit/record.ts", "value", true],
 ] as const)("the rule itself: %s -> %s as %s is %s", (...[from, to, kind, allowed]) => {
   expect(isAllowed({ from, to, kind })).toBe(allowed);
 });
@@ -56,6 +58,9 @@ function isAllowed({ from, to, kind }: Import): boolean {
       return isAllowedInBuilder(from, to, kind);
     case "shared":
       return false;
+    case "gateway":
+    case "witness":
+      return isWithin(to, `src/${room}`) || isWithin(to, "src/audit");
     default:
       return isWithin(to, `src/${room}`);
   }

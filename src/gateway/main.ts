@@ -1,0 +1,2 @@
+/** The gateway's composition root. */
+process.stdout.write("gateway\n");
