@@ -20,7 +20,11 @@ export type Appended = {
 };
 
 /** Without `payload`: that is made from the content. */
-export type Entry = RecordBody extends infer Body ? (Body extends unknown ? Omit<Body, "payload"> : never) : never;
+export type Entry = RecordBody extends infer Body
+  ? Body extends unknown
+    ? Omit<Body, "payload">
+    : never
+  : never;
 
 export type LogState =
   | { readonly kind: "open" }

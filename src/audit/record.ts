@@ -144,7 +144,12 @@ export type RecordBody =
       /** After this run no ledger line below this number is kept; its leaf hash is. */
       readonly minimum: number;
     }
-  | { readonly type: "retained"; readonly retain: number; readonly payloads: number; readonly segments: number }
+  | {
+      readonly type: "retained";
+      readonly retain: number;
+      readonly payloads: number;
+      readonly segments: number;
+    }
   | {
       readonly type: "hold";
       readonly name: string;

@@ -1,0 +1,196 @@
+/**
+ * Payload lines: what a ledger line commits to and purge can replace.
+ *
+ *   {"payload":12,"codec":"plain","salt":"<hex>","text":"…"}              or "base64" for what is not UTF-8
+ *   {"payload":12,"codec":"aes-256-gcm","key":"…","nonce":"…","data":"…"}  base64; the sequence number is authenticated as well
+ *   {"tombstone":12,"by":40}                                               removed by what record 40 says
+ *
+ * Sealed data is one byte (0 as it is, 1 zstd), the length of what follows in four bytes, salt and content, and zeros up to a bucket:
+ * the length of a line says little about the length of a prompt.
+ */
+import { isUtf8 } from "node:buffer";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  randomBytes,
+  timingSafeEqual,
+} from "node:crypto";
+import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { AppError } from "../shared/errors.ts";
+import type { Content, ContentKey } from "./audit-log.ts";
+import type { PayloadRef } from "./record.ts";
+
+export type PayloadLine =
+  | { readonly kind: "plain"; readonly seq: number; readonly salt: Uint8Array; readonly bytes: Uint8Array }
+  | {
+      readonly kind: "sealed";
+      readonly seq: number;
+      readonly key: string;
+      readonly nonce: Uint8Array;
+      readonly data: Uint8Array;
+    }
+  | { readonly kind: "tombstone"; readonly seq: number; readonly by: number };
+
+export const PLAIN_KEY: ContentKey = { id: "plain" };
+
+const SALT_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const HEAD_BYTES = 5;
+/** Shorter content gains nothing that its bucket would not take again. */
+const COMPRESS_FROM_BYTES = 256;
+const SMALLEST_BUCKET_BYTES = 256;
+/** What one payload may unpack to. */
+const LIMIT_BYTES = 1 << 30;
+
+const AS_IT_IS = 0;
+const ZSTD = 1;
+
+/** The line, without newline, and what the ledger says of it. */
+export function encodePayload(seq: number, { bytes, key }: Content): { line: Buffer; ref: PayloadRef } {
+  const salt = randomBytes(SALT_BYTES);
+  const line = Buffer.from(
+    key.secret === undefined
+      ? plainLine(seq, salt, bytes)
+      : sealedLine(seq, { salt, bytes, id: key.id, secret: key.secret }),
+  );
+  return { line, ref: { bytes: bytes.length, sha256: sha256(line), commit: commitment(salt, bytes) } };
+}
+
+export function encodeTombstone(seq: number, by: number): Buffer {
+  return Buffer.from(`{"tombstone":${seq},"by":${by}}`);
+}
+
+export function commitment(salt: Uint8Array, bytes: Uint8Array): string {
+  return createHmac("sha256", salt).update(bytes).digest("hex");
+}
+
+/** Throws AppError PAYLOAD_MALFORMED (integrity). */
+export function parsePayloadLine(line: Uint8Array): PayloadLine {
+  const fields = parseFields(line);
+  const { payload, tombstone, by, codec, salt, text, base64, key, nonce, data } = fields;
+  if (isSeq(tombstone) && isSeq(by)) return { kind: "tombstone", seq: tombstone, by };
+  if (!isSeq(payload)) throw malformed("it names no record");
+  if (codec === "plain" && typeof salt === "string") {
+    const bytes = typeof text === "string" ? Buffer.from(text) : decodeBase64(base64);
+    return { kind: "plain", seq: payload, salt: Buffer.from(salt, "hex"), bytes };
+  }
+  if (codec === "aes-256-gcm" && typeof key === "string")
+    return { kind: "sealed", seq: payload, key, nonce: decodeBase64(nonce), data: decodeBase64(data) };
+  throw malformed("its codec is unknown");
+}
+
+/** Throws AppError PAYLOAD_UNREADABLE (integrity): another key, or other bytes. */
+export function openSealed(
+  line: Extract<PayloadLine, { kind: "sealed" }>,
+  secret: Uint8Array,
+): { readonly salt: Uint8Array; readonly bytes: Uint8Array } {
+  try {
+    const inner = unpack(decrypt(line, secret));
+    return { salt: inner.subarray(0, SALT_BYTES), bytes: inner.subarray(SALT_BYTES) };
+  } catch (error) {
+    throw new AppError(
+      { class: "integrity", code: "PAYLOAD_UNREADABLE" },
+      `Cannot open the payload of record ${line.seq} with key "${line.key}": it was sealed with another one, or was changed`,
+      { cause: error, fields: { seq: line.seq, key: line.key } },
+    );
+  }
+}
+
+/** Whether content is what the ledger committed to. */
+export function matchesCommitment(
+  content: { readonly salt: Uint8Array; readonly bytes: Uint8Array },
+  ref: PayloadRef,
+): boolean {
+  const got = Buffer.from(commitment(content.salt, content.bytes));
+  const want = Buffer.from(ref.commit);
+  return got.length === want.length && timingSafeEqual(got, want);
+}
+
+function plainLine(seq: number, salt: Buffer, bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const body = isUtf8(bytes)
+    ? `"text":${JSON.stringify(buffer.toString("utf8"))}`
+    : `"base64":"${buffer.toString("base64")}"`;
+  return `{"payload":${seq},"codec":"plain","salt":"${salt.toString("hex")}",${body}}`;
+}
+
+function sealedLine(
+  seq: number,
+  of: { readonly salt: Buffer; readonly bytes: Uint8Array; readonly id: string; readonly secret: Uint8Array },
+): string {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv("aes-256-gcm", of.secret, nonce).setAAD(Buffer.from(String(seq)));
+  const data = Buffer.concat([
+    cipher.update(pack(Buffer.concat([of.salt, of.bytes]))),
+    cipher.final(),
+    cipher.getAuthTag(),
+  ]);
+  return `{"payload":${seq},"codec":"aes-256-gcm","key":"${of.id}","nonce":"${nonce.toString("base64")}","data":"${data.toString("base64")}"}`;
+}
+
+function pack(inner: Buffer): Buffer {
+  const compressed = inner.length < COMPRESS_FROM_BYTES ? undefined : zstdCompressSync(inner);
+  const body = compressed !== undefined && compressed.length < inner.length ? compressed : inner;
+  const packed = Buffer.alloc(bucket(HEAD_BYTES + body.length));
+  packed.writeUInt8(body === inner ? AS_IT_IS : ZSTD, 0);
+  packed.writeUInt32BE(body.length, 1);
+  body.copy(packed, HEAD_BYTES);
+  return packed;
+}
+
+function unpack(packed: Buffer): Buffer {
+  const length = packed.readUInt32BE(1);
+  if (length > packed.length - HEAD_BYTES) throw new RangeError("its length is not within it");
+  const body = packed.subarray(HEAD_BYTES, HEAD_BYTES + length);
+  return packed[0] === ZSTD ? zstdDecompressSync(body, { maxOutputLength: LIMIT_BYTES }) : body;
+}
+
+function decrypt(line: Extract<PayloadLine, { kind: "sealed" }>, secret: Uint8Array): Buffer {
+  const decipher = createDecipheriv("aes-256-gcm", secret, line.nonce, { authTagLength: TAG_BYTES });
+  decipher.setAAD(Buffer.from(String(line.seq))).setAuthTag(line.data.subarray(-TAG_BYTES));
+  return Buffer.concat([decipher.update(line.data.subarray(0, -TAG_BYTES)), decipher.final()]);
+}
+
+/** Padmé (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files", 2019): at most 12 % longer, few distinct lengths. */
+function bucket(length: number): number {
+  if (length <= SMALLEST_BUCKET_BYTES) return SMALLEST_BUCKET_BYTES;
+  const exponent = Math.floor(Math.log2(length));
+  const step = 2 ** (exponent - Math.floor(Math.log2(exponent)) - 1);
+  return Math.ceil(length / step) * step;
+}
+
+function parseFields(line: Uint8Array): Partial<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(
+      Buffer.from(line.buffer, line.byteOffset, line.length).toString("utf8"),
+    );
+    if (typeof value === "object" && value !== null) return { ...value };
+  } catch (error) {
+    throw malformed("it is no JSON", error);
+  }
+  throw malformed("it is no object");
+}
+
+function decodeBase64(value: unknown): Buffer {
+  if (typeof value !== "string") throw malformed("a part of it is missing");
+  return Buffer.from(value, "base64");
+}
+
+function isSeq(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function malformed(why: string, cause?: unknown): AppError {
+  return new AppError(
+    { class: "integrity", code: "PAYLOAD_MALFORMED" },
+    `Cannot read a payload line: ${why}`,
+    cause === undefined ? {} : { cause },
+  );
+}
