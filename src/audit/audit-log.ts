@@ -45,6 +45,12 @@ export type AuditLog = {
   checkpoint(): Promise<void>;
   /** Seals the open segment and starts the next; returns the sealed one's name. */
   rotate(reason: "verb" | "purge" | "retain"): Promise<SegmentName>;
+  /** Lets nobody else replace or compress sealed segments meanwhile. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>;
+  /** Removes wrapped keys of a day from the disk, durably, and never uses them again; returns how many there were. */
+  dropKeys(day: string, ids: ReadonlySet<string>): Promise<number>;
+  /** A new key signs from here on; returns its verifier key. */
+  renewSigningKey(): Promise<string>;
   /** Writes `stop` and `seal`, checkpoints, and lets the folder go. */
   close(): Promise<void>;
 };

@@ -69,6 +69,8 @@ export type RecordBody =
       readonly origin: string;
       /** C2SP verifier key of the key that signs checkpoints from here on. */
       readonly key: string;
+      /** Requests of earlier segments that still wait for their answer. */
+      readonly inFlight: number;
     }
   /** Follows each `open` with reason `start`, and every change: what answered, and under which rules. */
   | { readonly type: "config"; readonly config: LoggedConfig }
@@ -158,7 +160,7 @@ export type RecordBody =
       readonly reason: string;
       readonly by: string;
     }
-  /** A new signing key, signed by the one before over the new verifier key and the record's own sequence number. */
+  /** A new signing key; the one before has signed keyChangeMessage(origin, previous, key). Base64. */
   | { readonly type: "key"; readonly key: string; readonly previous: string; readonly signature: string }
   | { readonly type: "clock"; readonly backMs: number }
   | { readonly type: "disk"; readonly state: "low" | "enough"; readonly freeBytes: number }

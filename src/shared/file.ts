@@ -21,3 +21,13 @@ export async function writeFileWhole(path: string, source: ByteSource | string, 
     throw diskError(error, dirname(path));
   }
 }
+
+/** Makes what was created, renamed or removed in a folder survive a loss of power. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

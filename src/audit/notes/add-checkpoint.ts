@@ -1,0 +1,41 @@
+/** Body of C2SP tlog-witness's add-checkpoint: "old N", a consistency proof in base64 lines, an empty line, the signed note. */
+import { AppError } from "../../shared/errors.ts";
+import { HASH_BYTES } from "../tree/rfc6962.ts";
+
+export type AddCheckpoint = {
+  /** Size of the tree that the witness saw last. */
+  readonly old: number;
+  readonly proof: readonly Uint8Array[];
+  readonly note: string;
+};
+
+/** A tree of 2^63 leaves needs no longer proof. */
+const MAX_PROOF = 63;
+
+export function formatAddCheckpoint({ old, proof, note }: AddCheckpoint): string {
+  const lines = proof.map((hash) => `${Buffer.from(hash).toString("base64")}\n`);
+  return `old ${old}\n${lines.join("")}\n${note}`;
+}
+
+/** Throws AppError ADD_CHECKPOINT_MALFORMED (usage). */
+export function parseAddCheckpoint(body: string): AddCheckpoint {
+  const end = body.indexOf("\n\n");
+  const [first = "", ...lines] = body.slice(0, Math.max(end, 0)).split("\n");
+  const [, old] = /^old (0|[1-9]\d{0,15})$/.exec(first) ?? [];
+  if (end === -1 || old === undefined) throw malformed('it does not begin with "old" and a size');
+  if (lines.length > MAX_PROOF) throw malformed("its proof is too long");
+  return { old: Number(old), proof: lines.map(parseHash), note: body.slice(end + 2) };
+}
+
+function parseHash(line: string): Uint8Array {
+  const hash = Buffer.from(line, "base64");
+  if (hash.length === HASH_BYTES && hash.toString("base64") === line) return hash;
+  throw malformed("a line of its proof is no hash");
+}
+
+function malformed(why: string): AppError {
+  return new AppError(
+    { class: "usage", code: "ADD_CHECKPOINT_MALFORMED" },
+    `Cannot read an add-checkpoint request: ${why}`,
+  );
+}
