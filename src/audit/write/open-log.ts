@@ -12,7 +12,7 @@ import { listSegments } from "../segments.ts";
 import { compressSegment } from "./compress-segment.ts";
 import { takeLog } from "./lock.ts";
 import { readOrMakeLogIdentity } from "./log-file.ts";
-import { recover, type Found } from "./recover.ts";
+import { damaged, recover, type Found } from "./recover.ts";
 import { continueSegmentFile } from "./segment-file.ts";
 import type { AskWitness } from "./ask-witness.ts";
 import { openSigningKeys } from "./signing-keys.ts";
@@ -28,6 +28,8 @@ export type OpenLogOptions = {
   readonly maxSegmentBytes: number;
   /** PEM file of the key that signs checkpoints, made where it is missing. */
   readonly signingKey: string;
+  /** Number of records that must be there: somebody was told so. */
+  readonly atLeast?: number;
   /** Written after the first record; absent for a verb that only maintains. */
   readonly config?: LoggedConfig;
 };
@@ -69,6 +71,8 @@ export async function openLog(options: OpenLogOptions, deps: OpenLogDeps = {}): 
     const keys = await openSigningKeys(options.signingKey, origin);
     const tree = await openTree({ folder, origin }, { ...deps, keys });
     const found = await recover(folder, tree.size());
+    if (found.nextSeq < (options.atLeast ?? 0))
+      throw damaged("the newest", "records that were acknowledged are gone");
     tree.add(found);
     await keys.settle(found.key);
     let maintenance: Promise<unknown> = Promise.resolve();
