@@ -7,6 +7,7 @@ import { environment, freePort, untilAnswers } from "./processes.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/gateway/main.ts");
 const SEGMENT_BYTES = 1 << 26;
+const OUTPUT_LINES = 20;
 
 export type GatewayOptions = {
   /** Everything of this gateway lies below it. */
@@ -22,16 +23,19 @@ export type GatewayOptions = {
   /** Where the log lies, where that is not below `folder`. */
   readonly log?: string;
   readonly env?: Readonly<Record<string, string>>;
-  readonly onLine?: (line: string) => void;
 };
 
 export type Gateway = {
   readonly port: number;
   readonly socket: string;
   readonly log: string;
-  /** The process that runs now; it is another one after `start`. */
+  /** The process that was launched last. */
   program(): RunningProgram;
-  /** Resolves when it answers. */
+  /** What that process wrote, its last lines. */
+  output(): string;
+  /** Resolves when the process is there. */
+  launch(): Promise<void>;
+  /** Resolves when it answers as well. */
   start(): Promise<void>;
 };
 
@@ -45,6 +49,16 @@ export async function prepareGateway(options: GatewayOptions): Promise<Gateway> 
   const path = join(folder, "gateway.json");
   await writeFile(path, JSON.stringify(config, undefined, 2));
   let program: RunningProgram | undefined;
+  let lines: string[] = [];
+  async function launch(): Promise<RunningProgram> {
+    const own: string[] = [];
+    lines = own;
+    program = await startProgram(process.execPath, [MAIN, "serve", "--config", path], {
+      env: environment(options.env ?? {}),
+      onLine: (line) => own.push(line),
+    });
+    return program;
+  }
   return {
     port,
     socket: config.listen.socket,
@@ -53,12 +67,13 @@ export async function prepareGateway(options: GatewayOptions): Promise<Gateway> 
       if (program === undefined) throw new Error("The gateway was not started");
       return program;
     },
+    output: () => lines.slice(-OUTPUT_LINES).join("\n"),
+    launch: async () => void (await launch()),
     start: async () => {
-      program = await startProgram(process.execPath, [MAIN, "serve", "--config", path], {
-        env: environment(options.env ?? {}),
-        ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
+      const program = await launch();
+      await untilAnswers(port, "/health", program).catch((error: unknown) => {
+        throw new Error(`The gateway does not answer: ${lines.join("\n")}`, { cause: error });
       });
-      await untilAnswers(port, "/health", program);
     },
   };
 }

@@ -64,20 +64,17 @@ export async function startClient(folder: string): Promise<Client> {
 /** One of the programs beside this file, which prints "ready". */
 export async function startChild(name: string, args: readonly string[]): Promise<RunningProgram> {
   const lines: string[] = [];
-  let sayReady: () => void = () => undefined;
-  const ready = new Promise<void>((resolve) => {
-    sayReady = resolve;
-  });
+  const ready = Promise.withResolvers<void>();
   const program = await startProgram(process.execPath, [join(HERE, name), ...args], {
     onLine: (line) => {
       lines.push(line);
-      if (line === "ready") sayReady();
+      if (line === "ready") ready.resolve();
     },
   });
   const gone = program.ended.then(() => {
     throw new Error(`${name} ended before it was ready: ${lines.join("\n")}`);
   });
-  await Promise.race([ready, gone]);
+  await Promise.race([ready.promise, gone]);
   gone.catch(() => undefined);
   return program;
 }

@@ -27,6 +27,6 @@ export async function withSetting(use: (setting: Setting) => Promise<void>): Pro
     stops.push(async () => await client.stop());
     await use({ folder, peers: PEERS, upstream, client });
   } finally {
-    for (const stop of stops.reverse()) await stop();
+    for (const stop of stops.toReversed()) await stop();
   }
 }

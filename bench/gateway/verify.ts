@@ -2,12 +2,10 @@
  * How fast a log is verified, beside sha256sum over the same files: node bench/gateway/verify.ts
  * Each is a process of its own; its memory must not follow the log's size.
  */
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { REPOSITORY } from "../stage.ts";
 import { measurePeers, table, type Peer } from "../measure.ts";
-import { openSigningKeys } from "../../src/audit/write/signing-keys.ts";
-import { readOrMakeLogIdentity } from "../../src/audit/write/log-file.ts";
 import { openLog } from "../../src/audit/write/open-log.ts";
 import { withSetting } from "./setting.ts";
 
@@ -40,12 +38,14 @@ await withSetting(async ({ folder }) => {
 
 /** Requests of 8 KB and answers of 2 KB, each with its payload. */
 async function writeLog(folder: string, bytes: number): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const { origin } = await readOrMakeLogIdentity(folder);
-  const { log } = await openLog(
-    { folder, content: "plain", recipients: [], zone: "UTC", maxSegmentBytes: 1 << 28 },
-    { keys: await openSigningKeys(`${folder}.key`, origin) },
-  );
+  const { log } = await openLog({
+    folder,
+    content: "plain",
+    recipients: [],
+    zone: "UTC",
+    maxSegmentBytes: 1 << 28,
+    signingKey: `${folder}.key`,
+  });
   const key = await log.contentKey("-");
   const request = Buffer.from("question ".repeat(900));
   const answer = Buffer.from("answer ".repeat(300));
