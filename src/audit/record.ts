@@ -99,6 +99,8 @@ export type RecordBody =
       readonly durationMs: number;
       /** The answer's body as it came from upstream. */
       readonly raw: { readonly sha256: string; readonly bytes: number; readonly frames: number };
+      /** What was odd about it, in words of the gateway. */
+      readonly faults?: readonly string[];
       readonly payload?: PayloadRef;
     }
   /** A request that was refused; nothing of it was forwarded or kept. */

@@ -1,0 +1,32 @@
+import type { IncomingMessage } from "node:http";
+import type { Refusal } from "./refusal.ts";
+
+/** Whole, because it is on the disk before anybody else sees it. A client that goes away meanwhile is `gone`. */
+export async function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+): Promise<Buffer | Refusal | "gone"> {
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return tooLarge(maxBytes);
+  return await new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > maxBytes) {
+        request.removeAllListeners("data").pause();
+        resolve(tooLarge(maxBytes));
+      } else chunks.push(chunk);
+    });
+    request.once("end", () => resolve(Buffer.concat(chunks)));
+    request.once("close", () => resolve("gone"));
+    request.once("error", () => resolve("gone"));
+  });
+}
+
+function tooLarge(maxBytes: number): Refusal {
+  return {
+    status: 413,
+    code: "body_too_large",
+    message: `The request's body is larger than ${maxBytes} bytes`,
+  };
+}

@@ -1,0 +1,62 @@
+/** What a client is told when it gets no answer, in the shape that its API has for errors. */
+import type { Family } from "../routes/table.ts";
+
+export type Refusal = {
+  readonly status: number;
+  /** Stable; stands in the log as well. */
+  readonly code: string;
+  readonly message: string;
+  /** Seconds after which it may work. */
+  readonly retryAfter?: number;
+};
+
+export const AUDIT_UNAVAILABLE: Refusal = {
+  status: 503,
+  code: "audit_unavailable",
+  message: "The audit log cannot be written, so nothing is answered",
+  retryAfter: 5,
+};
+
+export const DISK_LOW: Refusal = {
+  ...AUDIT_UNAVAILABLE,
+  message: "The audit log's disk is nearly full, so nothing new is answered",
+};
+
+export const UPSTREAM_GONE: Refusal = {
+  status: 502,
+  code: "model_unavailable",
+  message: "The model does not answer",
+  retryAfter: 5,
+};
+
+export const SHUTTING_DOWN: Refusal = {
+  status: 503,
+  code: "shutting_down",
+  message: "The gateway is ending",
+  retryAfter: 5,
+};
+
+/** As OpenAI's and as Anthropic's clients parse it. */
+export function refusalBody({ status, code, message }: Refusal, family: Family): string {
+  if (family === "anthropic")
+    return JSON.stringify({
+      type: "error",
+      error: { type: anthropicType(status), message: `${message} (${code})` },
+    });
+  return JSON.stringify({ error: { message, type: openaiType(status), param: null, code } });
+}
+
+function openaiType(status: number): string {
+  if (status === 401) return "authentication_error";
+  if (status === 403) return "permission_error";
+  if (status === 404) return "not_found_error";
+  return status >= 500 ? "server_error" : "invalid_request_error";
+}
+
+function anthropicType(status: number): string {
+  if (status === 401) return "authentication_error";
+  if (status === 403) return "permission_error";
+  if (status === 404) return "not_found_error";
+  if (status === 413) return "request_too_large";
+  return status >= 500 ? "api_error" : "invalid_request_error";
+}

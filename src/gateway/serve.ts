@@ -1,0 +1,145 @@
+/** The gateway from top to bottom: its log, its doors, and what happens by the clock. */
+import { chmod, readFile, rm } from "node:fs/promises";
+import type { Server } from "node:http";
+import { readOrMakePepper } from "../audit/pepper.ts";
+import type { LoggedConfig } from "../audit/record.ts";
+import { witnessAt } from "../audit/write/ask-witness.ts";
+import { openReopeningLog } from "../audit/write/reopening-log.ts";
+import { canonicalJson } from "../shared/canonical-json.ts";
+import { digestOf, hexOf } from "../shared/digest.ts";
+import type { GatewayConfig } from "../shared/gateway-config.ts";
+import { VERSION } from "../shared/version.ts";
+import { createGateway } from "./http/gateway.ts";
+import { isUpstreamReady, type Health } from "./http/own-routes.ts";
+import { readClients } from "./identity/clients.ts";
+import { startTimers, reconcile } from "./timers.ts";
+import { watchDisk } from "./watch/disk.ts";
+import { createAccounts } from "./watch/reconcile.ts";
+
+export type Serving = {
+  /** Port of the TCP door, where there is one: the one asked for, or a free one for 0. */
+  readonly port: number | undefined;
+  close(): Promise<void>;
+};
+
+const SOCKET_MODE = 0o660;
+
+/** Throws what opening the log throws, and CLIENTS_INVALID, PEPPER_INVALID, KEY_UNREADABLE. `note` is told what nobody waits for. */
+export async function serve(config: GatewayConfig, note: (text: string) => void): Promise<Serving> {
+  const { log: settings, keys } = config;
+  const pepper = await readOrMakePepper(keys.pepper);
+  const clients = keys.clients === undefined ? undefined : await readClients(keys.clients);
+  const uiSecret = keys.uiJwt === undefined ? undefined : await readSecret(keys.uiJwt);
+
+  const log = await openReopeningLog(
+    { ...settings, signingKey: keys.signing, config: loggedConfig(config) },
+    {
+      ...(config.witness === undefined ? {} : { askWitness: witnessAt(config.witness.socket) }),
+      onOpened: async () => undefined,
+      onClosed: (why) => note(why.message),
+      onNote: note,
+    },
+  );
+  const disk = watchDisk(settings.folder, settings.reserveBytes);
+  const accounts = createAccounts();
+  const gateway = createGateway(
+    {
+      upstreamSocket: config.upstream.socket,
+      alias: config.model.alias,
+      mode: settings.mode,
+      identity: {
+        pepper,
+        ...(clients === undefined ? {} : { clients }),
+        ...(uiSecret === undefined ? {} : { uiSecret }),
+      },
+      ...config.policy,
+    },
+    {
+      log,
+      hasRoom: () => disk.hasRoom(),
+      health: async () => await readHealth(),
+      answered: (usage) => accounts.answered(usage),
+      onDefect: (error) => note(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+    },
+  );
+
+  async function readHealth(): Promise<Health> {
+    const state = log.state();
+    if (state.kind === "closed") return { status: "closed", reason: state.why.message };
+    if (!disk.hasRoom()) return { status: "closed", reason: "The audit log's disk is nearly full" };
+    if (!(await isUpstreamReady(config.upstream.socket)))
+      return { status: "loading", reason: "The model does not answer yet" };
+    const { checkpointSize, cosignedSize } = log.status();
+    if (config.witness !== undefined && cosignedSize < checkpointSize)
+      return { status: "degraded", reason: "The witness has not cosigned the newest checkpoint" };
+    return { status: "ok" };
+  }
+
+  const timing = {
+    log,
+    disk,
+    accounts,
+    upstreamSocket: config.upstream.socket,
+    activity: () => gateway.activity(),
+    retain: async () => undefined,
+    onNote: note,
+  };
+  await disk.look();
+  // The first look only remembers where llama-server's counters stand.
+  await reconcile(timing);
+  const stopTimers = startTimers(timing);
+  await listenOnSocket(gateway.server("socket"), config.listen.socket);
+  const port =
+    config.listen.tcp === undefined
+      ? undefined
+      : await listenOnPort(gateway.server("tcp"), config.listen.tcp);
+
+  return {
+    port,
+    close: async () => {
+      stopTimers();
+      await gateway.close();
+      await log.close();
+    },
+  };
+}
+
+function loggedConfig({ log, model, images, policy }: GatewayConfig): LoggedConfig {
+  const { mode, content, recipients, retention, zone } = log;
+  return {
+    version: VERSION,
+    mode,
+    content,
+    recipients,
+    retention,
+    zone,
+    model,
+    images,
+    policy: hexOf(digestOf(canonicalJson(policy))),
+  };
+}
+
+async function readSecret(path: string): Promise<Uint8Array> {
+  return Buffer.from((await readFile(path, "utf8")).trim());
+}
+
+async function listenOnSocket(server: Server, path: string): Promise<void> {
+  await rm(path, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  });
+  await chmod(path, SOCKET_MODE);
+}
+
+async function listenOnPort(
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
+}
