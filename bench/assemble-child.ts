@@ -14,9 +14,11 @@ const [what, start, storeRoot = "", imagesFolder = ""] = process.argv.slice(2);
 const recalled = start === "warm" ? ["deb", "compile"] : ["compile"];
 const store = forgetfulStore(await openStore(storeRoot), recalled);
 const names = (await readRecipes(imagesFolder)).map(({ name }) => name);
-const recipes = await Promise.all(names.map((name) => readLock(imagesFolder, name)));
+const locked = await Promise.all(names.map((name) => readLock(imagesFolder, name)));
+// Measured against tools that know no program of ours.
+const recipes = locked.filter(({ recipe }) => recipe.program === undefined);
 if (what === "image") {
-  const options = { backends: "all", ignoreCompiled: false } as const;
+  const options = { backends: "all", ignoreCompiled: false, programs: new Map() } as const;
   await buildImages(recipes, options, { store, reporter, jobs: 2, signal: new AbortController().signal });
 } else {
   const packages = recipes.flatMap(({ lock }) => lock.compile?.packages ?? []);

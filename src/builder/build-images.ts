@@ -1,12 +1,18 @@
 import { assembleRoot, type AssembledRoot } from "./assemble/assemble-root.ts";
 import { checkElfClosure } from "./assemble/elf-closure.ts";
 import { materialize } from "./assemble/materialize.ts";
-import type { Tree } from "./assemble/tree.ts";
+import { takeFile } from "./appliance/tools.ts";
+import type { Tree, TreeNode } from "./assemble/tree.ts";
+import { unpackDeb } from "./assemble/unpack-deb.ts";
 import type { BuildDeps, BuildInput } from "./build.ts";
+import type { BundledProgram } from "./bundle.ts";
 import { compileImage } from "./compile/compile-image.ts";
 import { buildImage, type BuiltImage } from "./image/build-image.ts";
 import type { LockedRecipe } from "./lock/read.ts";
+import { parseRelativePath } from "../shared/relative-path.ts";
+import type { StoredBlob } from "../shared/store/store.ts";
 import { VERSION } from "../shared/version.ts";
+import { FILE_MODE, PROGRAM_MODE } from "./format.ts";
 
 type Root = {
   readonly assembled: AssembledRoot;
@@ -15,10 +21,15 @@ type Root = {
   readonly epoch: number;
 };
 
+export type ImageOptions = Pick<BuildInput, "backends" | "ignoreCompiled"> & {
+  /** By the name of the recipe that asks for it. */
+  readonly programs: ReadonlyMap<string, BundledProgram>;
+};
+
 /** The images of all recipes that have a configuration; one without is the base of others. Bases stand first in `recipes`. */
 export async function buildImages(
   recipes: readonly LockedRecipe[],
-  options: Pick<BuildInput, "backends" | "ignoreCompiled">,
+  options: ImageOptions,
   deps: BuildDeps,
 ): Promise<readonly BuiltImage[]> {
   const roots = new Map<string, Root>();
@@ -26,7 +37,11 @@ export async function buildImages(
   for (const locked of recipes.filter(({ recipe }) => recipe.kind === "image")) {
     const { name, recipe, lock } = locked;
     const below = recipe.base === undefined ? undefined : roots.get(recipe.base);
-    const additions = await compileAdditions(locked, options, deps);
+    const additions = [
+      ...(await compiledFiles(locked, options, deps)),
+      ...(await takenFiles(locked, deps)),
+      ...(await programFile(locked, options, deps)),
+    ];
     const assembled = await assembleRoot(
       {
         packages: lock.packages,
@@ -35,7 +50,7 @@ export async function buildImages(
         caBundle: recipe.caBundle ?? false,
         epoch: lock.epoch,
         ...(below === undefined ? {} : { below: below.assembled }),
-        ...(additions === undefined ? {} : { additions }),
+        additions,
       },
       deps,
     );
@@ -53,12 +68,48 @@ export async function buildImages(
   return images;
 }
 
-async function compileAdditions(
+/** Single files out of the recipe's npm packages. */
+async function takenFiles({ recipe, lock }: LockedRecipe, deps: BuildDeps): Promise<Tree> {
+  const nodes: TreeNode[] = [];
+  for (const file of recipe.files ?? []) {
+    const { to, ...wanted } = file;
+    const blob = await takeFile(wanted, lock, { ...deps, unpackDeb: (deb) => unpackDeb(deb, deps) });
+    nodes.push(fileNode(to, blob, lock.epoch));
+  }
+  return nodes;
+}
+
+async function programFile(
+  { name, recipe, lock }: LockedRecipe,
+  { programs }: ImageOptions,
+  { store }: BuildDeps,
+): Promise<Tree> {
+  if (recipe.program === undefined) return [];
+  const program = programs.get(name);
+  if (program === undefined) throw new Error(`No program was bundled for ${name}`);
+  return [fileNode(recipe.program.to, await store.add([Buffer.from(program.code)]), lock.epoch)];
+}
+
+function fileNode(to: string, { digest, sizeBytes }: StoredBlob, epoch: number): TreeNode {
+  const path = parseRelativePath(to.replace(/^\//, ""));
+  const mode = path.split("/").includes("bin") ? PROGRAM_MODE : FILE_MODE;
+  return {
+    kind: "file",
+    path,
+    mode,
+    uid: 0,
+    gid: 0,
+    mtime: epoch,
+    content: { blob: digest, offset: 0, sizeBytes },
+  };
+}
+
+async function compiledFiles(
   { folder, recipe, lock }: LockedRecipe,
-  options: Pick<BuildInput, "backends" | "ignoreCompiled">,
+  options: ImageOptions,
   deps: BuildDeps,
-): Promise<Tree | undefined> {
-  if (recipe.compile === undefined || lock.compile === undefined) return undefined;
+): Promise<Tree> {
+  if (recipe.compile === undefined || lock.compile === undefined) return [];
   const { tree } = await compileImage(
     {
       compile: recipe.compile,

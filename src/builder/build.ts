@@ -12,12 +12,13 @@ import { readModels } from "./appliance/read-model.ts";
 import { takeTools } from "./appliance/tools.ts";
 import { unpackDeb } from "./assemble/unpack-deb.ts";
 import { buildImages } from "./build-images.ts";
-import { bundleCli } from "./bundle.ts";
+import { bundleProgram, CLI_ENTRY, type BundledProgram } from "./bundle.ts";
 import { applianceBom } from "./evidence/appliance-bom.ts";
 import type { Bom } from "./evidence/bom.ts";
 import { lockBoms } from "./evidence/lock-boms.ts";
-import { parseNpmLock, programBom } from "./evidence/program-bom.ts";
+import { npmComponents, parseNpmLock, programBom } from "./evidence/program-bom.ts";
 import { readLock, readRecipes } from "./lock/read.ts";
+import type { Recipe } from "./recipe/recipe.ts";
 import { requireInputs } from "./require-inputs.ts";
 
 export type BuildInput = {
@@ -54,8 +55,12 @@ export async function planBuild(input: BuildInput, deps: BuildDeps): Promise<App
   reporter.step("Read the models");
   const models = await readModels(input.models, deps.signal);
 
+  reporter.step("Bundle the programs");
+  const program = await bundleProgram(input.repository, CLI_ENTRY);
+  const programs = await bundlePrograms(recipes, input.repository);
+
   reporter.step("Build the images");
-  const images = await buildImages(recipes, input, deps);
+  const images = await buildImages(recipes, { ...input, programs }, deps);
 
   reporter.step("Take the tools");
   const tools = recipes.filter(({ recipe }) => recipe.kind === "tools");
@@ -63,11 +68,8 @@ export async function planBuild(input: BuildInput, deps: BuildDeps): Promise<App
     tools.map((tool) => takeTools(tool, { store, unpackDeb: (deb) => unpackDeb(deb, deps) })),
   );
 
-  reporter.step("Bundle the program");
-  const program = await bundleCli(input.repository);
-
-  const boms = lockBoms(recipes);
   const npmLock = parseNpmLock(await readFile(join(input.repository, "package-lock.json"), "utf8"));
+  const boms = lockBoms(recipes, (name) => npmComponents(npmLock, programs.get(name)?.packages ?? []));
   const ownBom = programBom(npmLock, program.packages, epoch);
   const whole = applianceBom({ images, models, boms, program: ownBom }, epoch);
 
@@ -93,6 +95,18 @@ export async function planBuild(input: BuildInput, deps: BuildDeps): Promise<App
 async function readLocks(imagesFolder: string) {
   const recipes = await readRecipes(imagesFolder);
   return await Promise.all(recipes.map(({ name }) => readLock(imagesFolder, name)));
+}
+
+/** Of the recipes that ask for one, by their names. */
+export async function bundlePrograms(
+  recipes: readonly { readonly name: string; readonly recipe: Recipe }[],
+  repository: string,
+): Promise<ReadonlyMap<string, BundledProgram>> {
+  const programs = new Map<string, BundledProgram>();
+  for (const { name, recipe } of recipes)
+    if (recipe.program !== undefined)
+      programs.set(name, await bundleProgram(repository, recipe.program.entry));
+  return programs;
 }
 
 function bomMember(name: string, bom: Bom): ApplianceMember {

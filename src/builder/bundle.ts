@@ -20,16 +20,19 @@ const EXTERNAL = ["rolldown"];
 
 const STUB = "\0left-out";
 
+/** What becomes bin/cloister.mjs. */
+export const CLI_ENTRY = "src/cli.ts";
+
 /**
- * Bundles src/cli.ts of a repository. Its bytes depend on the sources and on what package-lock.json names, and neither on
+ * Bundles a program of a repository, by its entry. Its bytes depend on the sources and on what package-lock.json names, and neither on
  * where the repository lies nor on the version of Node. Throws BUNDLE_FAILED (preflight).
  */
-export async function bundleCli(repository: string): Promise<BundledProgram> {
+export async function bundleProgram(repository: string, entry: string): Promise<BundledProgram> {
   const { rolldown } = await import("rolldown");
   try {
     const bundle = await rolldown({
       cwd: repository,
-      input: join(repository, "src/cli.ts"),
+      input: join(repository, entry),
       platform: "node",
       external: EXTERNAL,
       // A linked node_modules is still the repository's own: its modules are named by where they were found.
@@ -59,7 +62,7 @@ export async function bundleCli(repository: string): Promise<BundledProgram> {
   } catch (error) {
     throw new AppError(
       { class: "preflight", code: "BUNDLE_FAILED" },
-      `Cannot bundle "${repository}/src/cli.ts": ${messageOf(error)}`,
+      `Cannot bundle "${repository}/${entry}": ${messageOf(error)}`,
       { cause: error, hint: "Run npm ci in the repository" },
     );
   }

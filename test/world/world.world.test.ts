@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bundleCli } from "../../src/builder/bundle.ts";
+import { bundleProgram, CLI_ENTRY } from "../../src/builder/bundle.ts";
 import { connectEngine } from "../../src/shared/engine/engine.ts";
 import { exec } from "../../src/shared/exec.ts";
 import { startProgram, type RunningProgram } from "../../src/shared/program.ts";
@@ -158,7 +158,7 @@ describe("what the outside saw", () => {
     let program: RunningProgram | undefined;
     try {
       const bundle = join(folder, "cloister.mjs");
-      await writeFile(bundle, (await bundleCli(join(import.meta.dirname, "../.."))).code);
+      await writeFile(bundle, (await bundleProgram(join(import.meta.dirname, "../.."), CLI_ENTRY)).code);
       await createNamespaces(names);
       const lines: string[] = [];
       const play = [process.execPath, bundle, "world-outside", folder, OUTSIDE_DEVICE];

@@ -13,6 +13,8 @@ import type { Lock, LockedFile } from "../lock/lock.ts";
 import type { Recipe, ToolFile } from "../recipe/recipe.ts";
 import { blobMember, type ApplianceMember } from "./member.ts";
 
+type Wanted = Pick<ToolFile, "from" | "path">;
+
 export type ToolDeps = {
   readonly store: Store;
   /** assemble's: what a .deb holds, its files being ranges of one tar in the store. */
@@ -30,13 +32,15 @@ export async function takeTools(
 ): Promise<readonly ApplianceMember[]> {
   const members: ApplianceMember[] = [];
   for (const tool of recipe.tools ?? []) {
-    const blob = await takeTool(tool, findSource(tool, lock), deps);
-    members.push({ ...blobMember(`bin/${tool.as}`, blob), mode: PROGRAM_MODE });
+    const file = await takeFile(tool, lock, deps);
+    members.push({ ...blobMember(`bin/${tool.as}`, file), mode: PROGRAM_MODE });
   }
   return members;
 }
 
-async function takeTool(tool: ToolFile, source: Source, deps: ToolDeps): Promise<StoredBlob> {
+/** Throws TOOL_MISSING (usage) where the lock has no such package, or the package no such file. */
+export async function takeFile(tool: Wanted, lock: Lock, deps: ToolDeps): Promise<StoredBlob> {
+  const source = findSource(tool, lock);
   const key = digestOf(canonicalJson({ from: source.file.sha256, path: tool.path }));
   const known = await recallBlob(deps.store, "tool", key);
   if (known !== undefined) return known;
@@ -46,7 +50,7 @@ async function takeTool(tool: ToolFile, source: Source, deps: ToolDeps): Promise
   return blob;
 }
 
-function findSource(tool: ToolFile, lock: Lock): Source {
+function findSource(tool: Wanted, lock: Lock): Source {
   const deb = lock.packages.find((locked) => locked.name === tool.from);
   if (deb !== undefined) return { kind: "deb", file: deb };
   const npm = lock.npm?.find((locked) => locked.path.startsWith(`${tool.from}/-/`));
@@ -54,7 +58,7 @@ function findSource(tool: ToolFile, lock: Lock): Source {
   throw missing(tool, "the lock has no such package");
 }
 
-async function fromDeb(tool: ToolFile, file: LockedFile, deps: ToolDeps): Promise<StoredBlob | undefined> {
+async function fromDeb(tool: Wanted, file: LockedFile, deps: ToolDeps): Promise<StoredBlob | undefined> {
   const { dataTar, members } = await deps.unpackDeb({ digest: file.sha256, sizeBytes: file.sizeBytes });
   const member = members.find(({ path, kind }) => kind === "file" && parseMemberPath(path) === tool.path);
   if (member === undefined) return undefined;
@@ -67,11 +71,7 @@ async function fromDeb(tool: ToolFile, file: LockedFile, deps: ToolDeps): Promis
 }
 
 /** Unpacked twice, to find the file and to take it: 130 MB once are not worth keeping. */
-async function fromNpm(
-  tool: ToolFile,
-  file: LockedFile,
-  { store }: ToolDeps,
-): Promise<StoredBlob | undefined> {
+async function fromNpm(tool: Wanted, file: LockedFile, { store }: ToolDeps): Promise<StoredBlob | undefined> {
   const unpack = async <T>(consume: (tar: AsyncIterable<Uint8Array>) => Promise<T>): Promise<T> => {
     try {
       return await pipeline(store.read(file.sha256), createGunzip(), consume);
@@ -103,7 +103,7 @@ async function* slice(
   }
 }
 
-function missing(tool: ToolFile, why: string): AppError {
+function missing(tool: Wanted, why: string): AppError {
   return new AppError(
     { class: "usage", code: "TOOL_MISSING" },
     `Cannot take "${tool.path}" out of "${tool.from}": ${why}`,
@@ -112,7 +112,7 @@ function missing(tool: ToolFile, why: string): AppError {
 }
 
 /** The store's own errors say what is wrong; what gunzip and tar say needs the package's name. */
-function unreadable(tool: ToolFile, cause: unknown): unknown {
+function unreadable(tool: Wanted, cause: unknown): unknown {
   if (cause instanceof AppError) return cause;
   return new AppError(
     { class: "integrity", code: "ARCHIVE_MALFORMED" },

@@ -7,11 +7,18 @@ import { npmFileComponent, ownComponent, packageComponent, sourceComponent } fro
 
 export type LockedLayer = { readonly recipe: Recipe; readonly lock: Lock };
 
+export type ImageParts = {
+  /** Lowest first. */
+  readonly layers: readonly LockedLayer[];
+  /** What our own program in the top layer was bundled from. */
+  readonly parts: readonly Component[];
+};
+
 /**
  * SBOM/<image>.cdx.json, from the locks alone: every package of every layer, the source that was compiled, and, as excluded, the
  * packages that compiled it. Licences stand only where a lock or a recipe names one.
  */
-export function imageBom(layers: readonly LockedLayer[], epoch: number): Bom {
+export function imageBom({ layers, parts }: ImageParts, epoch: number): Bom {
   const top = layers.at(-1);
   if (top === undefined) throw new Error("An image has a layer");
   const name = top.recipe.name;
@@ -27,8 +34,11 @@ export function imageBom(layers: readonly LockedLayer[], epoch: number): Bom {
   const compiles = layers.flatMap(({ lock }) => lock.compile ?? []);
   const compilers = compiles.flatMap((compile) => compile.packages).filter(({ purl }) => !inside.has(purl));
   const sources = compiles.map((compile) => sourceComponent(compile.source));
-  const own = compiles.length === 0 ? [] : [ownComponent("cloister-launcher")];
-  const built = [...sources, ...own].map((component) => component["bom-ref"]);
+  const launcher = compiles.length === 0 ? [] : [ownComponent("cloister-launcher")];
+  const program = top.recipe.program === undefined ? [] : [ownComponent(`cloister-${name}`)];
+  const own = [...launcher, ...program];
+  const npm = layers.flatMap(({ lock }) => lock.npm ?? []).map(npmFileComponent);
+  const built = [...sources, ...own, ...npm].map(refOf);
   const asked = packages.filter((locked) => locked.because === undefined).map((locked) => locked.purl);
   return writeBom(
     {
@@ -38,12 +48,22 @@ export function imageBom(layers: readonly LockedLayer[], epoch: number): Bom {
         ...distinct(compilers).map((locked) => packageComponent(locked, "excluded")),
         ...sources,
         ...own,
+        ...npm,
+        ...parts,
       ],
-      needs: new Map([[subject["bom-ref"], [...asked, ...built]], ...edges(packages)]),
-      incomplete: sources.map((component) => component["bom-ref"]),
+      needs: new Map([
+        [subject["bom-ref"], [...asked, ...built]],
+        ...program.map((component) => [refOf(component), parts.map(refOf)] as const),
+        ...edges(packages),
+      ]),
+      incomplete: [...sources, ...parts].map(refOf),
     },
     epoch,
   );
+}
+
+function refOf(component: Component): string {
+  return component["bom-ref"];
 }
 
 /** SBOM/tools.cdx.json: what bin/ is taken out of. Of a package only single files are carried. */

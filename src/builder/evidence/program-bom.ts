@@ -38,12 +38,16 @@ function invalid(why: string): AppError {
 /** SBOM/cloister.cdx.json: the npm packages of which code ended in bin/cloister.mjs, by their folder below the repository. */
 export function programBom(npmLock: NpmLock, folders: readonly string[], epoch: number): Bom {
   const subject = ownComponent("cloister");
-  const components = folders.map((folder) => npmComponent(npmLock, folder));
+  const components = npmComponents(npmLock, folders);
   const refs = components.map((component) => component["bom-ref"]);
   return writeBom(
     { subject, components, needs: new Map([[subject["bom-ref"], refs]]), incomplete: refs },
     epoch,
   );
+}
+
+export function npmComponents(npmLock: NpmLock, folders: readonly string[]): readonly Component[] {
+  return folders.map((folder) => npmComponent(npmLock, folder));
 }
 
 function npmComponent(npmLock: NpmLock, folder: string): Component {

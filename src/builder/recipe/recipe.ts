@@ -24,6 +24,10 @@ export type Recipe = {
   readonly caBundle?: boolean;
   readonly compile?: CompileRecipe;
   readonly npm?: readonly NpmFile[];
+  /** Of an image: single files out of its npm packages. */
+  readonly files?: readonly ImageFileRecipe[];
+  /** Of an image: a program of this repository, bundled into one file. */
+  readonly program?: ProgramRecipe;
   readonly tools?: readonly ToolFile[];
   readonly config?: ImageConfig;
 };
@@ -74,6 +78,12 @@ export type NpmFile = { readonly package: string; readonly version: string };
 
 /** Takes one file out of a locked .deb or npm package. */
 export type ToolFile = { readonly from: string; readonly path: string; readonly as: string };
+
+/** Takes one file out of a locked npm package; `to` is where it lies in the image, absolute. It may be run where a folder on its way is named bin. */
+export type ImageFileRecipe = { readonly from: string; readonly path: string; readonly to: string };
+
+/** `entry` is relative to the repository, `to` absolute in the image. */
+export type ProgramRecipe = { readonly entry: string; readonly to: string };
 
 export type ImageConfig = {
   readonly user: string;

@@ -20,7 +20,7 @@ const plan = planAppliance({
   images: [await smallImage(store)],
   models: [],
   files: [
-    jsonMember("SBOM/small.cdx.json", imageBom([BASE, COMPILED], EPOCH).document),
+    jsonMember("SBOM/small.cdx.json", imageBom({ layers: [BASE, COMPILED], parts: [] }, EPOCH).document),
     bytesMember("bin/cloister", "#!/bin/sh\n", 0o755),
   ],
 });

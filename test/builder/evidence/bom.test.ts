@@ -15,7 +15,7 @@ import { BASE, COMPILED, NPM_LOCK, TOOLS } from "./small-locks.ts";
 guardDeterminism();
 
 const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6);
-const image = () => imageBom([BASE, COMPILED], EPOCH);
+const image = () => imageBom({ layers: [BASE, COMPILED], parts: [] }, EPOCH);
 const tools = () => toolsBom(TOOLS, EPOCH);
 const program = () => programBom(NPM_LOCK, Object.keys(NPM_LOCK.packages), EPOCH);
 
@@ -76,7 +76,10 @@ describe("a BOM", () => {
     const [first, ...others] = BASE.lock.packages;
     if (first === undefined) throw new Error("expected a package");
     const packages = [{ ...first, sizeBytes: first.sizeBytes + 1 }, ...others];
-    const moved = imageBom([{ ...BASE, lock: { ...BASE.lock, packages } }, COMPILED], EPOCH);
+    const moved = imageBom(
+      { layers: [{ ...BASE, lock: { ...BASE.lock, packages } }, COMPILED], parts: [] },
+      EPOCH,
+    );
     expect(moved.serialNumber).not.toBe(image().serialNumber);
     expect(moved.serialNumber).toMatch(
       /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
@@ -85,7 +88,10 @@ describe("a BOM", () => {
 
   test("does not depend on the order of a lock's packages", () => {
     const packages = BASE.lock.packages.toReversed();
-    const turned = imageBom([{ ...BASE, lock: { ...BASE.lock, packages } }, COMPILED], EPOCH);
+    const turned = imageBom(
+      { layers: [{ ...BASE, lock: { ...BASE.lock, packages } }, COMPILED], parts: [] },
+      EPOCH,
+    );
     expect(canonicalJson(turned.document)).toBe(canonicalJson(image().document));
   });
 

@@ -3,9 +3,10 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Spec, Validation } from "@cyclonedx/cyclonedx-library";
 import { expect, test } from "vitest";
-import { bundleCli } from "../../../src/builder/bundle.ts";
+import { bundlePrograms } from "../../../src/builder/build.ts";
+import { bundleProgram, CLI_ENTRY } from "../../../src/builder/bundle.ts";
 import { lockBoms } from "../../../src/builder/evidence/lock-boms.ts";
-import { parseNpmLock, programBom } from "../../../src/builder/evidence/program-bom.ts";
+import { npmComponents, parseNpmLock, programBom } from "../../../src/builder/evidence/program-bom.ts";
 import { readLock, readRecipes } from "../../../src/builder/lock/read.ts";
 import { readableJson } from "../../../src/shared/canonical-json.ts";
 
@@ -18,8 +19,10 @@ async function made(): Promise<ReadonlyMap<string, string>> {
   const locked = await Promise.all(recipes.map(({ name }) => readLock(images, name)));
   const npmLock = parseNpmLock(await readFile(join(REPOSITORY, "package-lock.json"), "utf8"));
   const epoch = Math.max(...locked.map(({ lock }) => lock.epoch));
-  const program = programBom(npmLock, (await bundleCli(REPOSITORY)).packages, epoch);
-  const boms = [...lockBoms(locked), { name: "cloister", bom: program }];
+  const program = programBom(npmLock, (await bundleProgram(REPOSITORY, CLI_ENTRY)).packages, epoch);
+  const programs = await bundlePrograms(locked, REPOSITORY);
+  const partsOf = (name: string) => npmComponents(npmLock, programs.get(name)?.packages ?? []);
+  const boms = [...lockBoms(locked, partsOf), { name: "cloister", bom: program }];
   return new Map(boms.map(({ name, bom }) => [`${name}.cdx.json`, readableJson(bom.document)]));
 }
 

@@ -8,7 +8,7 @@ const IMAGES = join(import.meta.dirname, "../../../images");
 
 test("every recipe of the repository has a lock that matches it, written as lock writes it", async () => {
   const recipes = await readRecipes(IMAGES);
-  expect(recipes.map(({ name }) => name)).toEqual(["base", "llama-cpp", "tools"]);
+  expect(recipes.map(({ name }) => name)).toEqual(["base", "node", "gateway", "llama-cpp", "tools"]);
   for (const { name } of recipes) expect((await readLock(IMAGES, name)).lock.name).toBe(name);
 });
 
