@@ -10,6 +10,8 @@ import { machine, markdownTable, spread } from "./table.ts";
 
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 9);
 const REQUESTS = Number(process.env["BENCH_REQUESTS"] ?? 200);
+/** Of everybody, before the first round: code that was never hot is not what is compared. */
+const WARM_UP = 2_000;
 const REQUEST_BYTES = 4_096;
 /** With what stands around it the answer is 1 KB. */
 const SCRIPT = { tokens: 96, sizeBytes: 8 };
@@ -19,8 +21,9 @@ await withSetting(async (setting) => {
   const peers = await loadedTargets(setting);
   const disk: number[] = [];
   try {
-    const results = await interleave(peers, ROUNDS, async ({ target }) => {
+    const results = await interleave(peers, ROUNDS, async ({ target }, round) => {
       const job = { target, requestBytes: REQUEST_BYTES, script: SCRIPT };
+      if (round < 0) await setting.client.latency({ ...job, requests: WARM_UP, connections: 1 });
       const one = await setting.client.latency({ ...job, requests: REQUESTS, connections: 1 });
       const many = await setting.client.latency({ ...job, requests: REQUESTS * 2, connections: PARALLEL });
       disk.push((await setting.client.disk({ folder: setting.folder, writes: 20 })).p50);

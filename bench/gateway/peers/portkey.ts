@@ -5,7 +5,11 @@ import { startProgram } from "../../../src/shared/program.ts";
 import { environment, freePort, untilAnswers, type Upstream } from "../processes.ts";
 import { chatTarget, type Started } from "../target.ts";
 
-const PACKAGE = "@portkey-ai/gateway@1.15.2";
+/** With the newest @hono/node-server that npm chooses for it, it answers every stream with status 500; with this one it streams. */
+const MANIFEST = {
+  dependencies: { "@portkey-ai/gateway": "1.15.2" },
+  overrides: { "@hono/node-server": "1.13.8" },
+};
 
 /** Installed once into a folder of its own; without install scripts, as it needs none. */
 export async function startPortkey(peers: string, upstream: Upstream): Promise<Started> {
@@ -32,9 +36,9 @@ export async function startPortkey(peers: string, upstream: Upstream): Promise<S
 
 async function install(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "package.json"), "{}");
+  await writeFile(join(folder, "package.json"), JSON.stringify(MANIFEST));
   const home = process.env["HOME"] ?? "/root";
-  await exec("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", PACKAGE], {
+  await exec("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund"], {
     cwd: folder,
     env: environment({ HOME: home }),
     timeoutMs: 300_000,
