@@ -133,13 +133,34 @@ export async function openTree(
   }
 
   /** One after the other: whoever comes while one is written waits for the next, as the running one may not have theirs. */
-  async function checkpoint(): Promise<void> {
+  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
     queued += 1;
-    const turn = last.then(write).finally(() => {
+    const turn = last.then(work).finally(() => {
       queued -= 1;
     });
-    last = turn.catch(() => undefined);
-    await turn;
+    last = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    return await turn;
+  }
+
+  async function checkpoint(): Promise<void> {
+    await inTurn(write);
+  }
+
+  /** Between the record that names the next key and the first checkpoint that it signs, no other one signs any. */
+  async function renewSigningKey(): Promise<string> {
+    const before = keys.current();
+    const after = await keys.replace(async (next) => {
+      const signature = Buffer.from(before.sign(keyChangeMessage(origin, before.vkey, next.vkey))).toString(
+        "base64",
+      );
+      await writer?.append({ type: "key", key: next.vkey, previous: before.vkey, signature }).durable;
+    });
+    retiring = before;
+    await write();
+    return after.vkey;
   }
 
   return {
@@ -162,18 +183,7 @@ export async function openTree(
         waiting.length >= RECORDS || (waiting.length > 0 && performance.now() - waitingSince >= AGE_MS);
       if (isDue && queued === 0) checkpoint().catch(onError);
     },
-    renewSigningKey: async () => {
-      const before = keys.current();
-      const after = await keys.replace(async (next) => {
-        const signature = Buffer.from(before.sign(keyChangeMessage(origin, before.vkey, next.vkey))).toString(
-          "base64",
-        );
-        await writer?.append({ type: "key", key: next.vkey, previous: before.vkey, signature }).durable;
-      });
-      retiring = before;
-      await checkpoint();
-      return after.vkey;
-    },
+    renewSigningKey: async () => await inTurn(renewSigningKey),
     checkpointSize: () => checkpointed,
     cosignedSize: () => cosigned,
   };

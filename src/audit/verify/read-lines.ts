@@ -1,0 +1,175 @@
+/** One pass over the bytes of all segments: which line is which record, and whether each follows from the one before. */
+import { isLedgerLine, parseLedgerLine } from "../line.ts";
+import { parsePayloadLine, sha256 } from "../payload.ts";
+import type { LedgerRecord, PayloadRef } from "../record.ts";
+import { readSegment } from "../segments.ts";
+import type { SegmentFile } from "../layout.ts";
+import { leafHash } from "../tree/rfc6962.ts";
+import { AppError, messageOf } from "../../shared/errors.ts";
+import type { Findings } from "./verdict.ts";
+
+export type LineReaderDeps = {
+  readonly findings: Findings;
+  readonly onRecord: (record: LedgerRecord, leaf: Uint8Array) => void;
+  readonly onTombstone: (seq: number, by: number) => void;
+  /** This record names another one before it than stands there: one of the two was changed, and the tree knows which. */
+  readonly onBreak: (seq: number) => void;
+};
+
+export type LineReader = {
+  /** Where the first record stands and what it must name. */
+  begin(seq: number, prev: string | undefined): void;
+  read(
+    log: string,
+    segment: SegmentFile,
+    place: { readonly isLast: boolean; readonly isLive: boolean },
+  ): Promise<void>;
+  nextSeq(): number;
+  payloads(): number;
+  bytes(): number;
+};
+
+type Open = { readonly seq: number; readonly ref: PayloadRef };
+
+const TOMBSTONE = Buffer.from('{"tombstone":');
+
+export function createLineReader({ findings, onRecord, onTombstone, onBreak }: LineReaderDeps): LineReader {
+  let nextSeq = 0;
+  let prev: string | undefined;
+  let payloads = 0;
+  let bytes = 0;
+  let open: Open | undefined;
+
+  function waiting(): Open | undefined {
+    return open;
+  }
+
+  function modified(seq: number, what: string): void {
+    findings.add({ verdict: "MODIFIED", seq, what });
+  }
+
+  function onLedger(line: Buffer): LedgerRecord | undefined {
+    const record = parse(line);
+    if (record === undefined) {
+      modified(nextSeq, "its line is no record");
+      return undefined;
+    }
+    const leaf = leafHash(line);
+    if (record.seq !== nextSeq) modified(nextSeq, `record ${record.seq} stands where it should`);
+    if (prev !== undefined && record.prev !== prev) onBreak(record.seq);
+    nextSeq = record.seq + 1;
+    prev = leaf.toString("hex");
+    onRecord(record, leaf);
+    return record;
+  }
+
+  function onPayload(line: Buffer, owner: Open): void {
+    if (line.subarray(0, TOMBSTONE.length).equals(TOMBSTONE)) {
+      const tombstone = parseTombstone(line);
+      if (tombstone?.seq !== owner.seq) return modified(owner.seq, "its tombstone is another's");
+      return onTombstone(owner.seq, tombstone.by);
+    }
+    payloads += 1;
+    if (sha256(line) !== owner.ref.sha256) modified(owner.seq, "its text is not what was written");
+  }
+
+  function onLine(
+    line: Buffer,
+    of: { first: LedgerRecord | undefined; last: LedgerRecord | undefined; count: number },
+  ): void {
+    const isRecord = isLedgerLine(line);
+    if (open !== undefined && isRecord) modified(open.seq, "its text is gone without a tombstone");
+    if (isRecord || open === undefined) {
+      open = undefined;
+      if (!isRecord) return modified(nextSeq, "a line stands there that is no record and belongs to none");
+      const record = onLedger(line);
+      if (record === undefined) return;
+      of.first ??= record;
+      of.last = record;
+      of.count += 1;
+      if ("payload" in record && record.payload !== undefined)
+        open = { seq: record.seq, ref: record.payload };
+      return;
+    }
+    const owner = open;
+    open = undefined;
+    onPayload(line, owner);
+  }
+
+  return {
+    begin: (seq, before) => {
+      nextSeq = seq;
+      prev = before;
+    },
+    nextSeq: () => nextSeq,
+    payloads: () => payloads,
+    bytes: () => bytes,
+    read: async (log, segment, { isLast, isLive }) => {
+      const of: { first: LedgerRecord | undefined; last: LedgerRecord | undefined; count: number } = {
+        first: undefined,
+        last: undefined,
+        count: 0,
+      };
+      open = undefined;
+      const end = await readSegment(log, segment, (line) => onLine(line, of)).catch((error: unknown) => {
+        if (!isDamage(error)) throw error;
+        modified(nextSeq, `segment ${segment.name} cannot be read on: ${messageOf(error)}`);
+        return undefined;
+      });
+      bytes += (end?.bytes ?? 0) + (end?.torn.length ?? 0);
+      const unfinished = waiting();
+      const isTorn = end !== undefined && (end.torn.length > 0 || unfinished !== undefined);
+      if (isTorn && isLast && !segment.compressed) {
+        if (!isLive)
+          findings.add({
+            verdict: "TORN_TAIL",
+            seq: unfinished?.seq ?? nextSeq,
+            what: "its line, or its text, is incomplete",
+          });
+      } else if (isTorn) modified(unfinished?.seq ?? nextSeq, `segment ${segment.name} ends within it`);
+      checkEnds(segment, of, isLast);
+    },
+  };
+
+  function checkEnds(
+    segment: SegmentFile,
+    of: {
+      readonly first: LedgerRecord | undefined;
+      readonly last: LedgerRecord | undefined;
+      readonly count: number;
+    },
+    isLast: boolean,
+  ): void {
+    const { first, last, count } = of;
+    if (first !== undefined && !(first.type === "open" && first.segment === segment.name))
+      modified(first.seq, `segment ${segment.name} does not begin with its own record`);
+    if (last?.type === "seal" && last.records !== count)
+      modified(last.seq, `segment ${segment.name} has ${count} records, sealed with ${last.records}`);
+    if (last?.type !== "seal" && !isLast) modified(nextSeq, `segment ${segment.name} ends without its seal`);
+  }
+}
+
+function parse(line: Buffer): LedgerRecord | undefined {
+  try {
+    return parseLedgerLine(line);
+  } catch (error) {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  }
+}
+
+function parseTombstone(line: Buffer): { readonly seq: number; readonly by: number } | undefined {
+  try {
+    const parsed = parsePayloadLine(line);
+    return parsed.kind === "tombstone" ? parsed : undefined;
+  } catch (error) {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  }
+}
+
+/** What zlib and readSegment say of bytes; what the file system says of reading them is another matter. */
+function isDamage(error: unknown): boolean {
+  if (error instanceof AppError) return error.class === "integrity";
+  return error instanceof Error && "code" in error && /^(?:ZSTD|Z_|ERR_)/.test(String(error.code));
+}
