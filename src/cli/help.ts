@@ -47,6 +47,18 @@ export function overview(commands: readonly Command[]): string {
   ].join("\n");
 }
 
+/** Of the verbs whose first word is `group`. */
+export function groupHelp(group: string, commands: readonly Command[]): string {
+  const own = commands.filter(({ name, summary }) => name.startsWith(`${group} `) && summary !== "");
+  const width = Math.max(...own.map(({ name }) => name.length));
+  return [
+    `cloister ${group} VERB [options], cloister ${group} VERB --help`,
+    "",
+    ...own.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    "",
+  ].join("\n");
+}
+
 export function commandHelp(command: Command): string {
   return [
     `cloister ${command.name} ${command.usage}`.trimEnd(),

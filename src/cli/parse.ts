@@ -18,7 +18,8 @@ export type Invocation =
       readonly input: CommandInput;
       readonly flags: GlobalFlags;
     }
-  | { readonly kind: "help"; readonly command?: Command }
+  /** Of one command, of those that share a first word, or of all. */
+  | { readonly kind: "help"; readonly command?: Command; readonly group?: string }
   | { readonly kind: "version" };
 
 /** Options that every verb takes. */
@@ -30,11 +31,12 @@ export const GLOBAL_OPTIONS: Readonly<Record<string, CommandOption>> = {
 
 /** Throws AppError of class usage: VERB_UNKNOWN, USAGE. */
 export function parseInvocation(words: readonly string[], commands: readonly Command[]): Invocation {
-  const [verb, ...rest] = words;
-  if (verb === undefined || verb === "help" || verb === "--help" || verb === "-h")
-    return rest[0] === undefined ? { kind: "help" } : { kind: "help", command: find(rest[0], commands) };
+  const [verb, ...others] = words;
+  if (verb === undefined || verb === "--help" || verb === "-h") return { kind: "help" };
+  if (verb === "help") return others.length === 0 ? { kind: "help" } : helpAbout(others, commands);
   if (verb === "--version" || verb === "version") return { kind: "version" };
-  const command = find(verb, commands);
+  if (isGroup(words, commands)) return { kind: "help", group: verb };
+  const { command, rest } = find(words, commands);
   const { values, positionals } = parseWords(rest, command);
   if (values["help"] === true) return { kind: "help", command };
   const { minimum, maximum } = command.positionals;
@@ -43,12 +45,37 @@ export function parseInvocation(words: readonly string[], commands: readonly Com
   return { kind: "run", command, input: toInput(values, positionals), flags };
 }
 
-function find(verb: string, commands: readonly Command[]): Command {
-  const command = commands.find(({ name }) => name === verb);
-  if (command !== undefined) return command;
-  throw new AppError(
+function helpAbout(words: readonly string[], commands: readonly Command[]): Invocation {
+  if (isGroup(words, commands)) return { kind: "help", group: words[0] ?? "" };
+  return { kind: "help", command: find(words, commands).command };
+}
+
+/** The first word of verbs that have two, with nothing or a question after it. */
+function isGroup([first = "", second]: readonly string[], commands: readonly Command[]): boolean {
+  const isAsked = second === undefined || second === "--help" || second === "-h";
+  return isAsked && commands.some(({ name }) => name.startsWith(`${first} `));
+}
+
+/** A verb has one word or two: "load", "log tail". */
+function find(
+  [first = "", ...others]: readonly string[],
+  commands: readonly Command[],
+): { readonly command: Command; readonly rest: readonly string[] } {
+  const second = others[0] ?? "";
+  const two = commands.find(({ name }) => name === `${first} ${second}`);
+  if (two !== undefined) return { command: two, rest: others.slice(1) };
+  const one = commands.find(({ name }) => name === first);
+  if (one !== undefined) return { command: one, rest: others };
+  const group = commands.filter(({ name }) => name.startsWith(`${first} `));
+  throw group.length === 0
+    ? unknown(first, visible(commands))
+    : unknown(`${first} ${second}`, visible(group));
+}
+
+function unknown(verb: string, expected: readonly string[]): AppError {
+  return new AppError(
     { class: "usage", code: "VERB_UNKNOWN" },
-    `Cannot do "${verb}": no such verb, expected one of ${visible(commands).join(", ")}`,
+    `Cannot do "${verb}": no such verb, expected one of ${expected.join(", ")}`,
     { hint: "`cloister --help` says what each does" },
   );
 }

@@ -46,6 +46,8 @@ export type CommandContext = {
 export type Outcome = {
   readonly data: Json;
   readonly text: string;
+  /** What comes piece by piece and is printed as it comes, with --json one document a line; `data` and `text` are not looked at then. */
+  readonly stream?: AsyncIterable<string>;
   /** "failed-check" and "inconclusive" set exit codes 8 and 9; everything else that goes wrong is thrown. */
   readonly verdict?: "pass" | "failed-check" | "inconclusive";
 };

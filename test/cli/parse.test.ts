@@ -17,7 +17,9 @@ const pack: Command = {
   run: () => Promise.resolve({ data: null, text: "" }),
 };
 const hidden: Command = { ...pack, name: "inner", summary: "" };
+const tail: Command = { ...pack, name: "log tail", positionals: { minimum: 0, maximum: 1 } };
 const parse = (...words: string[]) => parseInvocation(words, [pack, hidden]);
+const parseAll = (...words: string[]) => parseInvocation(words, [pack, hidden, tail]);
 
 describe("parseInvocation", () => {
   test("hands a command its positionals, options and flags, and the global flags beside", () => {
@@ -68,6 +70,29 @@ describe("parseInvocation", () => {
       hint: `cloister pack ${pack.usage}`,
     });
     expect(error).toHaveProperty("message", expect.stringContaining(part));
+  });
+
+  test("takes a verb of two words, and what follows as its own", () => {
+    const invocation = parseAll("log", "tail", "a", "--force");
+    if (invocation.kind !== "run") throw new Error(invocation.kind);
+    expect(invocation.command).toBe(tail);
+    expect(invocation.input.positionals).toEqual(["a"]);
+    expect(invocation.input.flag("force")).toBe(true);
+    expect(parseAll("log", "tail", "--help")).toEqual({ kind: "help", command: tail });
+    expect(parseAll("help", "log", "tail")).toEqual({ kind: "help", command: tail });
+  });
+
+  test.each([[["log"]], [["log", "--help"]], [["help", "log"]]])(
+    "shows what shares a first word for %s",
+    (words) => {
+      expect(parseAll(...words)).toEqual({ kind: "help", group: "log" });
+    },
+  );
+
+  test("names the second words where one is unknown", () => {
+    const error = thrownBy(() => parseAll("log", "tale"));
+    expect(error).toMatchObject({ code: "VERB_UNKNOWN" });
+    expect(error).toHaveProperty("message", 'Cannot do "log tale": no such verb, expected one of log tail');
   });
 
   test("refuses an unknown verb and names those that a person may call", () => {
