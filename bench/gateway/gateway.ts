@@ -20,6 +20,10 @@ export type GatewayOptions = {
   readonly native?: readonly string[];
   readonly maxSegmentBytes?: number;
   readonly reserveBytes?: number;
+  /** A free one unless told. */
+  readonly port?: number;
+  /** JSON list of clients that have a key. */
+  readonly clients?: string;
   /** Where the log lies, where that is not below `folder`. */
   readonly log?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -42,7 +46,7 @@ export type Gateway = {
 /** Written, not started. */
 export async function prepareGateway(options: GatewayOptions): Promise<Gateway> {
   const { folder } = options;
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const config = configOf(options, port);
   await mkdir(folder, { recursive: true });
   await mkdir(config.log.folder, { recursive: true, mode: 0o700 });
@@ -71,7 +75,8 @@ export async function prepareGateway(options: GatewayOptions): Promise<Gateway> 
     launch: async () => void (await launch()),
     start: async () => {
       const program = await launch();
-      await untilAnswers(port, "/health", program).catch((error: unknown) => {
+      await untilAnswers(port, "/health", program).catch(async (error: unknown) => {
+        await program.kill();
         throw new Error(`The gateway does not answer: ${lines.join("\n")}`, { cause: error });
       });
     },
@@ -102,7 +107,11 @@ function configOf(options: GatewayOptions, port: number): GatewayConfig {
       retention: { content: 90, ledger: 366 },
       reserveBytes: options.reserveBytes ?? 0,
     },
-    keys: { signing: join(folder, "log.key"), pepper: join(folder, "pepper") },
+    keys: {
+      signing: join(folder, "log.key"),
+      pepper: join(folder, "pepper"),
+      ...(options.clients === undefined ? {} : { clients: options.clients }),
+    },
     policy: { native: options.native ?? [], maxBodyBytes: 1 << 24, allowOrigins: [] },
   };
 }

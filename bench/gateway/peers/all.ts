@@ -20,9 +20,14 @@ export async function loadedTargets(setting: Setting): Promise<readonly Started[
     litellm: async () => await startLitellm(peers, upstream),
   };
   const started: Started[] = [direct(setting)];
-  for (const [name, start] of Object.entries(starts))
-    if (ONLY === undefined || ONLY.includes(name)) started.push(await start());
-  return started;
+  try {
+    for (const [name, start] of Object.entries(starts))
+      if (ONLY === undefined || ONLY.includes(name)) started.push(await start());
+    return started;
+  } catch (error) {
+    for (const { stop } of started) await stop();
+    throw error;
+  }
 }
 
 function direct({ upstream }: Setting): Started {
