@@ -2,7 +2,7 @@
 import type { Part } from "./document.ts";
 import { createMerge, type Fields, type MergeRules } from "./fields.ts";
 import type { Format } from "./format.ts";
-import { countAt, isObject, objectAt, objectsAt, type JsonObject } from "./json.ts";
+import { countAt, objectAt, objectsAt, type JsonObject } from "./json.ts";
 import { createToolCalls, type ToolCalls } from "./tool-calls.ts";
 import type { Transcript } from "./transcript.ts";
 import { sumOfUsage } from "./usage.ts";
@@ -26,7 +26,8 @@ export function createChat(transcript: Transcript, object: "chat.completion" | "
   const merge = createMerge(transcript);
   const head: Fields = new Map<string, string>();
   const choices = new Map<number, Choice>();
-  /** llama-server counts each of several answers by itself. */
+  /** llama-server counts each of several answers by itself: in a chunk without choices where it was asked to, else in the choice's last. */
+  const totals: JsonObject[] = [];
   const usages = new Map<number, JsonObject>();
 
   function choiceAt(index: number): Choice {
@@ -68,8 +69,10 @@ export function createChat(transcript: Transcript, object: "chat.completion" | "
       const sources = objectsAt(data, "choices");
       const indices = sources.map((source, position) => countAt(source, "index") ?? position);
       for (const [position, source] of sources.entries()) readChoice(source, indices[position] ?? position);
-      // A chunk without choices counts the whole answer.
-      if (isObject(data["usage"])) usages.set(indices[0] ?? TOTAL, data["usage"]);
+      const [index] = indices;
+      const usage = objectAt(data, "usage");
+      if (usage !== undefined && index === undefined) totals.push(usage);
+      else if (usage !== undefined && index !== undefined) usages.set(index, usage);
       return false;
     },
     document() {
@@ -81,7 +84,7 @@ export function createChat(transcript: Transcript, object: "chat.completion" | "
           choiceDocument({ index, choice, isChat: object === "chat.completion" }),
         ),
       );
-      const total = usages.get(TOTAL) ?? sumOfUsage(Array.from(usages.values()));
+      const total = sumOfUsage(totals) ?? sumOfUsage(Array.from(usages.values()));
       if (total !== undefined) document.set("usage", JSON.stringify(total));
       return document;
     },
@@ -89,7 +92,6 @@ export function createChat(transcript: Transcript, object: "chat.completion" | "
 }
 
 const CHOICE_BYTES = 1_024;
-const TOTAL = -1;
 
 function choiceDocument({
   index,

@@ -9,8 +9,6 @@ type Block = { readonly at: string; readonly fields: Fields };
 
 const USAGE: ReadonlySet<string> = new Set(["usage"]);
 const HEAD_APART: ReadonlySet<string> = new Set(["content"]);
-/** `input` begins as an empty object and comes as pieces of its JSON. */
-const BLOCK_APART: ReadonlySet<string> = new Set(["input"]);
 const DELTA_APART: ReadonlySet<string> = new Set(["type"]);
 const WHOLE: ReadonlySet<string> = new Set(["type", "id", "name", "tool_use_id"]);
 const INPUT_PIECES = "partial_json";
@@ -35,10 +33,7 @@ export function createMessages(transcript: Transcript): Format {
     const { at, fields } = openBlock(countAt(data, "index"));
     const name = textAt(source, "name");
     if (name !== undefined) transcript.announce(`${at}.name`, name);
-    merge(fields, source, { at, pieces: isPieces, skip: BLOCK_APART });
-    const input = objectAt(source, "input");
-    if (input !== undefined && Object.keys(input).length > 0)
-      merge(fields, { input }, { at, pieces: isPieces });
+    merge(fields, source, { at, pieces: isPieces });
   }
 
   function grow(data: JsonObject): void {
@@ -85,7 +80,8 @@ function blockDocument({ fields }: Block, transcript: Transcript): Part {
   const pieces = fields.get(INPUT_PIECES);
   if (typeof pieces !== "object" || pieces instanceof Map || pieces.kind !== "text") return fields;
   const document = new Map<string, Part>(fields);
-  const input = textOf(pieces);
+  // What the block began with is an empty object, and stays so for a tool that takes nothing.
+  const input = textOf(pieces) || "{}";
   if (parseJson(input) === undefined) transcript.fault("not-json");
   else {
     document.delete(INPUT_PIECES);
