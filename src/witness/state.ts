@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseCheckpoint, type Checkpoint } from "../audit/notes/checkpoint.ts";
+import { parseVerifier } from "../audit/notes/keys.ts";
 import { parseNote } from "../audit/notes/signed-note.ts";
 import { AppError, isErrno, messageOf } from "../shared/errors.ts";
 import { syncFolder, writeFileWhole } from "../shared/file.ts";
@@ -34,13 +35,15 @@ const validate: Validator<Head> = compileSchema<Head>({
 export async function openWitnessState(folder: string): Promise<WitnessState> {
   const heads = join(folder, "heads");
   await mkdir(heads, { recursive: true, mode: 0o700 });
-  const pathOf = (origin: string): string =>
-    join(heads, `${createHash("sha256").update(origin).digest("hex")}.json`);
+  await syncFolder(folder);
+  const pathOf = (origin: string): string => join(heads, `${originHash(origin)}.json`);
 
   return {
     head: async (origin) => {
       try {
-        return parseHead(await readFile(pathOf(origin), "utf8"));
+        const head = parseHead(await readFile(pathOf(origin), "utf8"));
+        if (head.origin !== origin) throw invalid("it is of another log");
+        return head;
       } catch (error) {
         // Gone is gone: whoever can delete this file can delete the witness. What cannot be read is never taken for a beginning.
         if (isErrno(error, "ENOENT")) return undefined;
@@ -60,6 +63,11 @@ export async function openWitnessState(folder: string): Promise<WitnessState> {
   };
 }
 
+/** C2SP tlog-witness names a log by this where it has to stand in a path. */
+export function originHash(origin: string): string {
+  return createHash("sha256").update(origin).digest("hex");
+}
+
 export function checkpointOf({ note }: Head): Checkpoint {
   return parseCheckpoint(parseNote(note).text);
 }
@@ -67,11 +75,12 @@ export function checkpointOf({ note }: Head): Checkpoint {
 function parseHead(text: string): Head {
   const head = parseAs(text, { validate, invalid });
   try {
-    checkpointOf(head);
-    return head;
+    parseVerifier(head.logKey);
+    if (checkpointOf(head).origin === head.origin) return head;
   } catch (error) {
     throw invalid(messageOf(error));
   }
+  throw invalid("its note is of another log");
 }
 
 function invalid(why: string): AppError {

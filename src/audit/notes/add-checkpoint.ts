@@ -1,6 +1,6 @@
 /** Body of C2SP tlog-witness's add-checkpoint: "old N", a consistency proof in base64 lines, an empty line, the signed note. */
 import { AppError } from "../../shared/errors.ts";
-import { HASH_BYTES } from "../tree/rfc6962.ts";
+import { parseHash, toBase64 } from "./base64.ts";
 
 export type AddCheckpoint = {
   /** Size of the tree that the witness saw last. */
@@ -9,11 +9,11 @@ export type AddCheckpoint = {
   readonly note: string;
 };
 
-/** A tree of 2^63 leaves needs no longer proof. */
+/** Set by the specification. */
 const MAX_PROOF = 63;
 
 export function formatAddCheckpoint({ old, proof, note }: AddCheckpoint): string {
-  const lines = proof.map((hash) => `${Buffer.from(hash).toString("base64")}\n`);
+  const lines = proof.map((hash) => `${toBase64(hash)}\n`);
   return `old ${old}\n${lines.join("")}\n${note}`;
 }
 
@@ -24,13 +24,13 @@ export function parseAddCheckpoint(body: string): AddCheckpoint {
   const [, old] = /^old (0|[1-9]\d{0,15})$/.exec(first) ?? [];
   if (end === -1 || old === undefined) throw malformed('it does not begin with "old" and a size');
   if (lines.length > MAX_PROOF) throw malformed("its proof is too long");
-  return { old: Number(old), proof: lines.map(parseHash), note: body.slice(end + 2) };
+  return { old: Number(old), proof: lines.map(parseProofLine), note: body.slice(end + 2) };
 }
 
-function parseHash(line: string): Uint8Array {
-  const hash = Buffer.from(line, "base64");
-  if (hash.length === HASH_BYTES && hash.toString("base64") === line) return hash;
-  throw malformed("a line of its proof is no hash");
+function parseProofLine(line: string): Uint8Array {
+  const hash = parseHash(line);
+  if (hash === undefined) throw malformed("a line of its proof is no hash");
+  return hash;
 }
 
 function malformed(why: string): AppError {

@@ -3,6 +3,8 @@ import { COSIGNATURE, type Signer, type Verifier } from "./keys.ts";
 import { signatureLine, type SignedNote } from "./signed-note.ts";
 
 const TIME_BYTES = 8;
+/** Set by the specification. */
+const MAX_SECONDS = 2n ** 63n - 1n;
 
 /** A line for the note; `seconds` since 1970. */
 export function cosign(text: string, witness: Signer, seconds: number): string {
@@ -19,11 +21,12 @@ export function cosignedAt(note: SignedNote, witness: Verifier): number | undefi
 
 function timeOf(text: string, signature: Uint8Array, witness: Verifier): number | undefined {
   if (signature.length <= TIME_BYTES) return undefined;
-  const seconds = Number(Buffer.from(signature).readBigUInt64BE(0));
-  return witness.verify(message(text, seconds), signature.subarray(TIME_BYTES)) ? seconds : undefined;
+  const seconds = Buffer.from(signature).readBigUInt64BE(0);
+  if (seconds > MAX_SECONDS) return undefined;
+  return witness.verify(message(text, seconds), signature.subarray(TIME_BYTES)) ? Number(seconds) : undefined;
 }
 
-function message(text: string, seconds: number): Buffer {
+function message(text: string, seconds: number | bigint): Buffer {
   return Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`);
 }
 

@@ -12,6 +12,7 @@ import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AppError, isErrno, messageOf } from "../../shared/errors.ts";
 import { syncFolder, writeFileWhole } from "../../shared/file.ts";
+import { parseBase64, toBase64 } from "./base64.ts";
 
 /** Signature types of C2SP signed-note: Ed25519 over the text, and over a cosignature's own message. */
 export const NOTE_SIGNATURE = 0x01;
@@ -35,12 +36,12 @@ const SPKI_HEAD = Buffer.from("302a300506032b6570032100", "hex");
 
 /** Throws AppError VKEY_INVALID (usage). */
 export function parseVerifier(vkey: string): Verifier {
-  const [, name, id, encoded] = /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})$/.exec(vkey.trim()) ?? [];
+  const [, name, id, encoded] = /^([^\p{White_Space}+]+)\+([0-9a-f]{8})\+(\S+)$/u.exec(vkey.trim()) ?? [];
   if (name === undefined || id === undefined || encoded === undefined)
     throw invalid(vkey, "it is not name+hash+key");
-  const bytes = Buffer.from(encoded, "base64");
-  const type = bytes[0];
-  if ((type !== NOTE_SIGNATURE && type !== COSIGNATURE) || bytes.length !== PUBLIC_BYTES + 1)
+  const bytes = parseBase64(encoded);
+  const type = bytes?.[0];
+  if ((type !== NOTE_SIGNATURE && type !== COSIGNATURE) || bytes?.length !== PUBLIC_BYTES + 1)
     throw invalid(vkey, "it is no Ed25519 key");
   const verifier = verifierOf(name, type, bytes.subarray(1));
   if (verifier.id !== Number.parseInt(id, 16)) throw invalid(vkey, "its hash is not that of its key");
@@ -65,7 +66,7 @@ function verifierOf(name: string, type: SignatureType, publicKey: Uint8Array): V
     name,
     type,
     id,
-    vkey: `${name}+${id.toString(16).padStart(8, "0")}+${typed.toString("base64")}`,
+    vkey: `${name}+${id.toString(16).padStart(8, "0")}+${toBase64(typed)}`,
     verify: (message, signature) => verify(null, message, key, signature),
   };
 }

@@ -1,6 +1,7 @@
 /** C2SP signed-note: a text, an empty line, and a line for each signature. */
 import { AppError } from "../../shared/errors.ts";
-import type { Signer, Verifier } from "./keys.ts";
+import { parseBase64, toBase64 } from "./base64.ts";
+import { NOTE_SIGNATURE, type Signer, type Verifier } from "./keys.ts";
 
 export type NoteSignature = { readonly name: string; readonly id: number; readonly signature: Uint8Array };
 
@@ -10,7 +11,7 @@ export type SignedNote = {
   readonly signatures: readonly NoteSignature[];
 };
 
-const MAX_NOTE_BYTES = 1 << 20;
+export const MAX_NOTE_BYTES = 1 << 20;
 const MAX_SIGNATURES = 100;
 const ID_BYTES = 4;
 
@@ -22,19 +23,17 @@ export function signNote(text: string, signer: Signer): string {
 export function signatureLine({ name, id }: Pick<Verifier, "name" | "id">, signature: Uint8Array): string {
   const head = Buffer.alloc(ID_BYTES);
   head.writeUInt32BE(id);
-  return `— ${name} ${Buffer.concat([head, signature]).toString("base64")}\n`;
+  return `— ${name} ${toBase64(Buffer.concat([head, signature]))}\n`;
 }
 
 /** Throws AppError NOTE_MALFORMED (integrity). Says nothing of whether a signature is right. */
 export function parseNote(note: string): SignedNote {
   if (Buffer.byteLength(note) > MAX_NOTE_BYTES) throw malformed("it is too long");
+  // oxlint-disable-next-line no-control-regex -- The specification allows no other control character than newline.
+  if (/[\u0000-\u0009\u000b-\u001f]/.test(note)) throw malformed("it has a control character");
   const split = note.lastIndexOf("\n\n");
   if (split === -1) throw malformed("no empty line stands before its signatures");
-  const text = note.slice(0, split + 1);
-  const lines = note.slice(split + 2);
-  // oxlint-disable-next-line no-control-regex -- The specification allows no other control character than newline.
-  if (/[\u0000-\u0009\u000b-\u001f\u007f]/.test(text)) throw malformed("its text has a control character");
-  return { text, signatures: parseSignatures(lines) };
+  return { text: note.slice(0, split + 1), signatures: parseSignatures(note.slice(split + 2)) };
 }
 
 export function parseSignatures(lines: string): readonly NoteSignature[] {
@@ -42,16 +41,24 @@ export function parseSignatures(lines: string): readonly NoteSignature[] {
   const each = lines.slice(0, -1).split("\n");
   if (each.length > MAX_SIGNATURES) throw malformed("it has too many signatures");
   return each.map((line) => {
-    const [, name, encoded] = /^— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})$/.exec(line) ?? [];
-    const bytes = Buffer.from(encoded ?? "", "base64");
-    if (name === undefined || bytes.length <= ID_BYTES || bytes.toString("base64") !== encoded)
+    const [, name, encoded = ""] = /^— ([^\p{White_Space}+]+) (\S+)$/u.exec(line) ?? [];
+    const bytes = parseBase64(encoded);
+    if (name === undefined || bytes === undefined || bytes.length <= ID_BYTES)
       throw malformed("a line of its signatures is none");
-    return { name, id: bytes.readUInt32BE(0), signature: bytes.subarray(ID_BYTES) };
+    return {
+      name,
+      id: Buffer.from(bytes).readUInt32BE(0),
+      signature: bytes.subarray(ID_BYTES),
+    };
   });
 }
 
-/** True where one of the signatures is this verifier's and right, and none of this verifier's is wrong. */
+/**
+ * True where one of the signatures is this verifier's and right, and none of this verifier's is wrong. A witness's key never signs a
+ * note's text itself: `cosignedAt` is for those.
+ */
 export function isSignedBy(note: SignedNote, verifier: Verifier): boolean {
+  if (verifier.type !== NOTE_SIGNATURE) return false;
   const own = note.signatures.filter(({ name, id }) => name === verifier.name && id === verifier.id);
   return own.length > 0 && own.every(({ signature }) => verifier.verify(Buffer.from(note.text), signature));
 }

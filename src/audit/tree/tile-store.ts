@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { AppError, isErrno } from "../../shared/errors.ts";
 import { syncFolder, writeFileWhole } from "../../shared/file.ts";
 import { HASH_BYTES, nodeHash, type ReadHash } from "./rfc6962.ts";
@@ -7,8 +7,9 @@ import { hashesAt, newTiles, TILE_HEIGHT, TILE_WIDTH, tilePath, type Tile } from
 
 export type TileStore = {
   /**
-   * Writes the tiles that a tree of `fromSize` gains with these leaves, durably; partial tiles that a wider one replaces go. After a
-   * crash the same call writes the same bytes again. `fromSize` must be one that was written before.
+   * Writes the tiles that a tree of `fromSize` gains with these leaves, durably. What lies there of another width goes: narrower tiles,
+   * and those of a growth that a crash cut short. The same call writes the same bytes again. `fromSize` must be one that was written
+   * before.
    */
   grow(fromSize: number, leaves: readonly Uint8Array[]): Promise<void>;
   /** Hashes of a tree of this size. */
@@ -17,14 +18,15 @@ export type TileStore = {
   leaves(first: number, size: number): Promise<Uint8Array>;
 };
 
+const ATTEMPTS = 3;
+
 /** `folder` is where `tile/` lies. Its reading throws AppError TILE_MISSING (integrity). */
 export function openTileStore(folder: string): TileStore {
   async function read(tile: Tile): Promise<Uint8Array> {
-    // A wider tile of the same number begins with the same hashes; once it was written this one may be gone.
-    for (const path of await pathsOf(folder, tile)) {
-      const bytes = await readIfThere(path);
-      if (bytes !== undefined && bytes.length >= tile.width * HASH_BYTES)
-        return bytes.subarray(0, tile.width * HASH_BYTES);
+    // A log that grows meanwhile may replace, between our listing and our reading, the tile that was listed.
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const bytes = await readOnce(folder, tile);
+      if (bytes !== undefined) return bytes;
     }
     throw missing(tile);
   }
@@ -58,6 +60,16 @@ export function openTileStore(folder: string): TileStore {
     leaves: async (first, size) =>
       await read({ level: 0, number: first / TILE_WIDTH, width: Math.min(TILE_WIDTH, size - first) }),
   };
+}
+
+/** A wider tile of the same number begins with the same hashes; once it was written this one may be gone. */
+async function readOnce(folder: string, tile: Tile): Promise<Uint8Array | undefined> {
+  for (const path of await pathsOf(folder, tile)) {
+    const bytes = await readIfThere(path);
+    if (bytes !== undefined && bytes.length >= tile.width * HASH_BYTES)
+      return bytes.subarray(0, tile.width * HASH_BYTES);
+  }
+  return undefined;
 }
 
 function levelsOf(size: number): readonly number[] {
@@ -130,20 +142,30 @@ function split(bytes: Uint8Array): readonly Uint8Array[] {
 
 async function writeTile(folder: string, tile: Tile, bytes: Uint8Array): Promise<void> {
   const path = join(folder, tilePath(tile));
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeFolder(dirname(path));
   await writeFileWhole(path, [bytes], 0o600);
   await syncFolder(dirname(path));
-  await removeNarrower(folder, tile);
+  await removeOtherWidths(folder, tile);
 }
 
-async function removeNarrower(folder: string, tile: Tile): Promise<void> {
+/** Durable with all the folders above that it had to make. */
+async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  const outermost = resolve(first).length;
+  for (let made = resolve(path); made.length >= outermost; made = dirname(made))
+    await syncFolder(dirname(made));
+}
+
+async function removeOtherWidths(folder: string, tile: Tile): Promise<void> {
   const partials = partialFolder(folder, tile);
   if (tile.width === TILE_WIDTH) {
     await rm(partials, { recursive: true, force: true });
     return;
   }
+  await rm(join(folder, tilePath({ ...tile, width: TILE_WIDTH })), { force: true });
   for (const width of await widthsIn(partials))
-    if (width < tile.width) await rm(join(partials, String(width)), { force: true });
+    if (width !== tile.width) await rm(join(partials, String(width)), { force: true });
 }
 
 /** Where a tile of at least this width may lie: the full one, then partial ones, widest first. */
@@ -162,9 +184,9 @@ function partialFolder(folder: string, tile: Tile): string {
 
 async function widthsIn(folder: string): Promise<readonly number[]> {
   try {
-    return (await readdir(folder)).filter((name) => /^\d{1,3}$/.test(name)).map(Number);
+    return (await readdir(folder)).filter((name) => /^[1-9]\d{0,2}$/.test(name)).map(Number);
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return [];
+    if (isNotThere(error)) return [];
     throw error;
   }
 }
@@ -173,9 +195,13 @@ async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return undefined;
+    if (isNotThere(error) || isErrno(error, "EISDIR")) return undefined;
     throw error;
   }
+}
+
+function isNotThere(error: unknown): boolean {
+  return isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR");
 }
 
 function missing(tile: Tile): AppError {
