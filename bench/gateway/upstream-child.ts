@@ -129,6 +129,7 @@ function usageOf({ tokens }: Script) {
 function metrics(): string {
   return [
     ["prompt_tokens_total", counts.promptTokens],
+    ["prompt_tokens_cached_total", 0],
     ["tokens_predicted_total", counts.predictedTokens],
   ]
     .map(([name, value]) => `# TYPE llamacpp:${name} counter\nllamacpp:${name} ${value}\n`)
