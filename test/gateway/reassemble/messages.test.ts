@@ -76,9 +76,15 @@ test("thinking, text and a tool's input become one message", () => {
 test("a tool without input has an empty one", () => {
   const assembled = assemble(
     "messages",
-    events(START, start(0, { type: "tool_use", id: "t", name: "now", input: {} }), ...END),
+    events(
+      START,
+      start(0, { type: "tool_use", id: "t", name: "now", input: {} }),
+      delta(0, { type: "input_json_delta", partial_json: "" }),
+      ...END,
+    ),
   );
   expect(contentOf(assembled, "content")).toEqual([{ type: "tool_use", id: "t", name: "now", input: {} }]);
+  expect(assembled.faults).toEqual([]);
 });
 
 test("a block that begins on an index that is taken is one more block", () => {

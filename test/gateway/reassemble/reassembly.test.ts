@@ -182,6 +182,22 @@ test.each(RECORDED)(
   },
 );
 
+test("a chunk that ends one native prompt and begins the next is held until something follows", () => {
+  const reassembly = createReassembly("native", SSE);
+  reassembly.push(Buffer.from(event({ index: 0, content: "", stop: true }) + event("null")));
+  expect([reassembly.terminalStart, reassembly.sawTerminal()]).toEqual([true, false]);
+  reassembly.push(Buffer.from(event({ index: 1, content: "b", stop: false })));
+  expect(reassembly.terminalStart).toBe(false);
+});
+
+test("without usage, the timings of a finished answer count it; those of one that was cut off do not", () => {
+  const timings = { cache_n: 3, prompt_n: 5, predicted_n: 2 };
+  const chunk = (finish_reason: string | null) =>
+    event({ choices: [{ index: 0, delta: {}, finish_reason }], timings });
+  expect(assemble("chat", chunk("stop")).usage).toEqual({ input: 8, output: 2, cached: 3 });
+  expect(assemble("chat", chunk(null)).usage).toBeUndefined();
+});
+
 test("several native prompts end one after the other", () => {
   const reassembly = createReassembly("native", SSE);
   const seen = [

@@ -123,6 +123,17 @@ test("every call on index 0, whole (vercel/ai 14277)", () => {
   ]);
 });
 
+test("every call on index 0, the arguments behind their call's name", () => {
+  expect(
+    callsOf(
+      [head("a", "read", { index: 0 })],
+      [rest('{"path":"a"}', { index: 0 })],
+      [head("b", "write", { index: 0 })],
+      [rest('{"path":"b"}', { index: 0 })],
+    ),
+  ).toEqual([A, B]);
+});
+
 test("an index without an id (continuedev/continue 13225, 13235)", () => {
   expect(
     callsOf([head(undefined, "read", { index: 0 })], [rest('{"path":"a"}', { index: 0, id: null })]),
@@ -186,6 +197,7 @@ test("reasoning, refusal, the old function_call, logprobs and unknown text are k
     chatChunk({ role: "assistant", content: null }) +
       chatChunk({ reasoning_content: "th" }) +
       chatChunk({ reasoning_content: "ink", reasoning: "r" }) +
+      chatChunk({ reasoning_content: null }) +
       chatChunk({ content: "A" }, logprobs("A")) +
       chatChunk({ content: "B", refusal: "no" }, logprobs("B")) +
       chatChunk({ function_call: { name: "f", arguments: "{" } }) +

@@ -50,6 +50,11 @@ test.each([
   expect(Buffer.from(assembleBody(body).content).toString()).toBe(body);
 });
 
+test("a quote within text ends no text", () => {
+  const { content } = assembleBody(String.raw`{"x":"a\"","embedding":[1]}`);
+  expect(Buffer.from(content).toString()).toContain('"dimensions":1');
+});
+
 test("chunk borders change nothing", () => {
   const all = `[{"embedding":${VECTOR}},{"embedding":"AAAA\\/AAA"},{"embedding":[[1],[2]],"x":"\\\\"}]`;
   fc.assert(
