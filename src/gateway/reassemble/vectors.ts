@@ -21,7 +21,14 @@ type Vector = {
   characters: number;
 };
 
-const [QUOTE, BACKSLASH, COLON, COMMA, OPEN, CLOSE, PADDING] = [0x22, 0x5c, 0x3a, 0x2c, 0x5b, 0x5d, 0x3d];
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const OPEN = 0x5b;
+const CLOSE = 0x5d;
+const PADDING = 0x3d;
+const SPACE = 0x20;
 const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 const KEY = Buffer.from('"embedding"');
 const FLOAT_BYTES = 4;
@@ -62,7 +69,8 @@ export function createVectorFilter(emit: (bytes: Uint8Array) => void): VectorFil
   function stepInArray(byte: number): State {
     if (byte === OPEN) vector.depth += 1;
     else if (byte === CLOSE) vector.depth -= 1;
-    const isSeparator = byte === OPEN || byte === CLOSE || byte === COMMA || BLANKS.has(byte);
+    // No number has a character as low as a blank.
+    const isSeparator = byte === COMMA || byte <= SPACE || byte === OPEN || byte === CLOSE;
     if (!isSeparator && isBetweenNumbers) vector.numbers += 1;
     isBetweenNumbers = isSeparator;
     return vector.depth === 0 ? "outside" : "array";
@@ -90,9 +98,10 @@ export function createVectorFilter(emit: (bytes: Uint8Array) => void): VectorFil
   return {
     push(chunk) {
       let start = 0;
-      for (const [position, byte] of chunk.entries()) {
+      for (let position = 0; position < chunk.length; position += 1) {
         const before = state;
-        state = step(byte);
+        state = step(chunk[position] ?? 0);
+        if (state === before) continue;
         if (!isVector(before) && isVector(state)) {
           emit(chunk.subarray(start, position));
           start = position;
