@@ -2,7 +2,7 @@
 import type { Part } from "./document.ts";
 import type { JsonObject } from "./json.ts";
 
-export type StreamEvent = {
+type StreamEvent = {
   /** The `type` in the data, or else the event's name. */
   readonly type: string;
   readonly data: JsonObject;
