@@ -1,6 +1,6 @@
 /** A thousand kills at random under 32 streams; test/gateway/kill.world.test.ts does the first fifty of them. */
-import { test } from "vitest";
-import { expectKillsSurvived } from "../gateway/kill-expect.ts";
+import { expect, test } from "vitest";
+import { expectAnswersLogged, expectKillsSurvived } from "../gateway/kill-expect.ts";
 import { killRounds } from "../gateway/kill-rounds.ts";
 
 test.each([
@@ -14,3 +14,8 @@ test.each([
     expectKillsSurvived(tally, how.mode);
   },
 );
+
+test("the same way of looking finds what mode async loses, which nobody promised to keep", async () => {
+  const tally = await killRounds({ kills: 100, mode: "async", content: "plain", verifyEvery: 100 });
+  expect(() => expectAnswersLogged(tally)).toThrow();
+});

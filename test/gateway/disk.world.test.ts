@@ -15,12 +15,12 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { verifyLog } from "../../src/audit/verify/verify-log.ts";
 import { exec } from "../../src/shared/exec.ts";
 import { after, openTrial, type Trial, type TrialOptions } from "./disk-trial.ts";
 import type { Ask } from "./kill-crowd.ts";
-import { expectAnswersLogged, expectRequestsLogged } from "./kill-expect.ts";
+import { expectAnswersLogged, expectRequestsLogged, expectVerdict } from "./kill-expect.ts";
 import { readLog } from "./kill-log.ts";
-import { verdictOf } from "./kill-verdict.ts";
 
 let trial: Trial | undefined;
 afterEach(async () => {
@@ -90,7 +90,7 @@ describe.each(["request", "strict"] as const)("mode %s", (mode) => {
       expectAnswersLogged({ asks, log });
       expectRequestsLogged({ asks, log });
       expect((await upstream.counts()).asked).toBeLessThanOrEqual(log.requests.size);
-      expect(await verdictOf(gateway.log)).toBe("OK");
+      expectVerdict(await verifyLog(gateway.log), "OK");
     },
   );
 });
@@ -114,7 +114,7 @@ describe("less free space than the reserve", () => {
     expectAnswersLogged({ asks: crowd.asks, log });
     const states = log.records.flatMap((record) => (record.type === "disk" ? [record.state] : []));
     expect(states).toEqual(["low", "enough"]);
-    expect(await verdictOf(trial.gateway.log)).toBe("OK");
+    expectVerdict(await verifyLog(trial.gateway.log), "OK");
   });
 });
 
@@ -180,7 +180,7 @@ describe("the clock, set back by an hour under load", () => {
     const [jump] = log.records.flatMap((record) => (record.type === "clock" ? [record.backMs] : []));
     expect(jump).toBeGreaterThan(3_590_000);
     expect(jump).toBeLessThan(3_610_000);
-    expect(await verdictOf(trial.gateway.log)).toBe("OK");
+    expectVerdict(await verifyLog(trial.gateway.log), "OK");
     await rm(join(shift, ".."), { recursive: true });
   });
 });

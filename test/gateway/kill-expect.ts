@@ -1,5 +1,6 @@
 /** What must hold between what clients saw and what the log says, however often the gateway was killed. */
 import { expect } from "vitest";
+import type { LogVerdict, VerdictName } from "../../src/audit/verify/verdict.ts";
 import type { Ask } from "./kill-crowd.ts";
 import type { Logged, LogContents } from "./kill-log.ts";
 import type { KillTally } from "./kill-rounds.ts";
@@ -52,19 +53,23 @@ export function expectOneEndingEach({ log }: Pick<Witnesses, "log">): void {
 }
 
 /** What a kill may leave: nothing to complain of, a record that was being written, requests that wait for an answer. */
-const LEFT_BY_KILLS = ["OK", "OK_UNANCHORED", "TORN_TAIL", "INCOMPLETE"];
+const LEFT_BY_KILLS: readonly VerdictName[] = ["OK", "OK_UNANCHORED", "TORN_TAIL", "INCOMPLETE"];
 
 export function expectKillsSurvived(tally: KillTally, mode: "request" | "strict"): void {
   expectAnswersLogged(tally);
   expectRequestsLogged(tally);
   expectOneEndingEach(tally);
   if (mode === "strict") expectTokensLogged(tally);
-  expect(tally.afterKills.filter((verdict) => !LEFT_BY_KILLS.includes(verdict))).toEqual([]);
-  expect(tally.atTheEnd).toBe("OK");
+  expect(tally.afterKills.filter(({ verdict }) => !LEFT_BY_KILLS.includes(verdict))).toEqual([]);
+  expectVerdict(tally.atTheEnd, "OK");
   // Otherwise nothing was tried: answers that came whole, that broke off, and several segments.
   expect(tally.asks.filter(({ whole }) => whole).length).toBeGreaterThan(tally.kills);
   expect(tally.asks.filter(({ whole, status }) => status === 200 && !whole).length).toBeGreaterThan(
     tally.kills,
   );
   expect(tally.log.segments).toBeGreaterThan(2);
+}
+
+export function expectVerdict(found: LogVerdict, verdict: VerdictName): void {
+  expect(found.verdict, JSON.stringify(found.findings.slice(0, 5))).toBe(verdict);
 }
