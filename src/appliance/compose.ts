@@ -1,12 +1,14 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { exec, PLAIN_ENVIRONMENT, type ExecResult } from "../shared/exec.ts";
+import { composeFileOf, type Topology } from "./stack.ts";
 import { releaseFolder } from "./state.ts";
 
 export type ComposeTarget = {
   readonly stateRoot: string;
   readonly releaseId: string;
   readonly engineAddress: string;
+  readonly topology: Topology;
 };
 
 export const PROJECT = "cloister";
@@ -25,7 +27,12 @@ export async function compose(
   const folder = releaseFolder(target.stateRoot, target.releaseId);
   const config = join(target.stateRoot, "run/docker-config");
   await mkdir(config, { recursive: true, mode: 0o700 });
-  const files = ["--env-file", composeEnvFile(target.stateRoot), "-f", join(folder, "compose/cloister.yaml")];
+  const files = [
+    "--env-file",
+    composeEnvFile(target.stateRoot),
+    "-f",
+    join(folder, composeFileOf(target.topology)),
+  ];
   return await exec(join(folder, "bin/docker-compose"), ["--project-name", PROJECT, ...files, ...args], {
     cwd: folder,
     env: { ...PLAIN_ENVIRONMENT, DOCKER_HOST: target.engineAddress, DOCKER_CONFIG: config, HOME: config },

@@ -11,19 +11,28 @@ import { listReleases, withState } from "./state.ts";
 const REFERENCE_PREFIX = "localhost/cloister/";
 /** What `load` and `up` make in the state folder, and what they leave there where they are killed. Anything else is somebody's own. */
 const STATE_PARTS = /^(?:releases|run|current(?:\..+)?)$/;
+/** What is not gone because the appliance is: the log, its keys, and the keys of clients. */
+const LASTING_PARTS = /^(?:audit|clients)$/;
 
 export type Removed = TakenDown & {
   readonly images: readonly string[];
   readonly releases: readonly string[];
   readonly stateRoot: string;
+  /** What was kept, because nobody said that the audit log may go. */
+  readonly kept: readonly string[];
+};
+
+type RemoveInput = {
+  readonly stateRoot: string;
+  /** Whether the audit log goes as well, with its keys and its clients'. */
+  readonly auditLog: "keep" | "remove";
+  readonly signal: AbortSignal;
 };
 
 /** Throws AppError NOT_GONE (half-done) naming what is still there. */
-export async function remove(
-  input: { readonly stateRoot: string; readonly signal: AbortSignal },
-  engine: Engine,
-): Promise<Removed> {
-  const { stateRoot, signal } = input;
+export async function remove(input: RemoveInput, engine: Engine): Promise<Removed> {
+  const { stateRoot, auditLog, signal } = input;
+  const isKept = (name: string): boolean => auditLog === "keep" && LASTING_PARTS.test(name);
   const reasons = new Map<string, string>();
   const removed = await withState(stateRoot, async () => {
     const releases = (await listReleases(stateRoot)).map(({ id }) => id);
@@ -33,16 +42,21 @@ export async function remove(
       const reason = await reasonToKeep(engine, reference);
       if (reason !== undefined) reasons.set(reference, reason);
     }
-    const parts = (await contentOf(stateRoot)).filter((name) => STATE_PARTS.test(name));
+    const content = await contentOf(stateRoot);
+    const parts = content.filter(
+      (name) => STATE_PARTS.test(name) || (LASTING_PARTS.test(name) && !isKept(name)),
+    );
     for (const part of parts) await rm(join(stateRoot, part), { recursive: true, force: true });
-    return { ...taken, images, releases, stateRoot };
+    const kept = content.filter(isKept).map((name) => join(stateRoot, name));
+    return { ...taken, images, releases, stateRoot, kept };
   });
   await removeEmpty(stateRoot);
   const left = [
     ...Object.values(await projectOf(engine)).flat(),
     ...(await engine.imagesNamed(REFERENCE_PREFIX)),
   ];
-  left.push(...(await contentOf(stateRoot)).map((name) => join(stateRoot, name)));
+  const others = (await contentOf(stateRoot)).filter((name) => !isKept(name));
+  left.push(...others.map((name) => join(stateRoot, name)));
   if (left.length === 0) return removed;
   throw new AppError(
     { class: "half-done", code: "NOT_GONE" },

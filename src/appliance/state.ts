@@ -3,7 +3,9 @@
  *
  *   releases/<id>/     everything of one appliance but its image layers, release.json written last
  *   current            a symbolic link to the release that `up` starts
- *   run/model/         the model's Unix socket
+ *   run/               what the running stack has: gateway.json, and the Unix sockets below model/, gateway/ and witness/
+ *   audit/             settings.json, log/, keys/ and witness/: what outlives every release
+ *   clients/           keys of clients, each in a file of its own
  *   busy.<owner>       who changes this folder now
  */
 import { mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
@@ -47,12 +49,33 @@ export function releaseFolder(root: string, id: string): string {
   return join(root, "releases", id);
 }
 
-export function modelRunFolder(root: string): string {
-  return join(root, "run/model");
+export function runFolder(root: string): string {
+  return join(root, "run");
+}
+
+/** Where this host talks to the gateway. */
+export function gatewaySocket(root: string): string {
+  return join(root, "run/gateway/gateway.sock");
 }
 
 export function modelSocket(root: string): string {
-  return join(modelRunFolder(root), "llama.sock");
+  return join(root, "run/model/llama.sock");
+}
+
+export function witnessSocket(root: string): string {
+  return join(root, "run/witness/witness.sock");
+}
+
+export function auditFolder(root: string): string {
+  return join(root, "audit");
+}
+
+export function auditLogFolder(root: string): string {
+  return join(root, "audit/log");
+}
+
+export function clientsFolder(root: string): string {
+  return join(root, "clients");
 }
 
 /** undefined where there is no such release, or where loading it never came to its end. */

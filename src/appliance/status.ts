@@ -1,6 +1,8 @@
 import type { Engine } from "../shared/engine/engine.ts";
+import { askLocal } from "../shared/local-http.ts";
+import { readAuditSettings } from "./audit-settings.ts";
 import { projectOf } from "./down.ts";
-import { currentRelease, listReleases, modelSocket } from "./state.ts";
+import { auditLogFolder, currentRelease, gatewaySocket, listReleases } from "./state.ts";
 import { AppError } from "../shared/errors.ts";
 
 export type Status = {
@@ -8,6 +10,9 @@ export type Status = {
   readonly current: string | undefined;
   readonly containers: readonly { readonly name: string; readonly state: string; readonly health: string }[];
   readonly socket: string;
+  /** What the gateway says of itself; undefined where it does not answer. */
+  readonly gateway: string | undefined;
+  readonly log: { readonly folder: string; readonly content: string; readonly mode: string } | undefined;
 };
 
 /** Changes nothing. */
@@ -20,8 +25,27 @@ export async function readStatus(stateRoot: string, engine: Engine): Promise<Sta
     containers: facts.flatMap((one) =>
       one === undefined ? [] : [{ name: one.name, state: one.state, health: one.health ?? "not checked" }],
     ),
-    socket: modelSocket(stateRoot),
+    socket: gatewaySocket(stateRoot),
+    gateway: await askGateway(stateRoot),
+    log: await describeLog(stateRoot),
   };
+}
+
+async function askGateway(stateRoot: string): Promise<string | undefined> {
+  try {
+    const call = { method: "GET", path: "/health" } as const;
+    return (await askLocal({ socketPath: gatewaySocket(stateRoot) }, call)).body;
+  } catch (error) {
+    if (error instanceof AppError && error.code === "LOCAL_SERVER_UNREACHABLE") return undefined;
+    throw error;
+  }
+}
+
+async function describeLog(stateRoot: string): Promise<Status["log"]> {
+  const settings = await readAuditSettings(stateRoot);
+  if (settings === undefined) return undefined;
+  const { content, mode } = settings;
+  return { folder: auditLogFolder(stateRoot), content, mode };
 }
 
 async function currentId(stateRoot: string): Promise<string | undefined> {

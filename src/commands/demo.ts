@@ -1,5 +1,6 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { gatewaySocket } from "../appliance/state.ts";
 import { connectEngine } from "../shared/engine/engine.ts";
 import { exec } from "../shared/exec.ts";
 import { writeFileWhole } from "../shared/file.ts";
@@ -97,9 +98,11 @@ type Stage = {
 async function play({ world, far, appliance, out }: Stage, { reporter }: CommandContext): Promise<Played> {
   await far.run(["check", appliance]);
   await far.run(["load", appliance]);
-  await far.run(["up"]);
+  const identity = join(out, "log-identity.txt");
+  await rm(identity, { force: true });
+  await far.run(["up", "--log-new-key", identity]);
   reporter.step("Chat");
-  const chat = await chatOnce(join(far.stateRoot, "run/model/llama.sock"));
+  const chat = await chatOnce(gatewaySocket(far.stateRoot));
   reporter.note(`${JSON.stringify(chat.question)} -> ${JSON.stringify(chat.answer)}`);
   const alone = reportOf((await far.run(["verify"], [8, 9])).data);
   const sealed = await world.events();
@@ -126,13 +129,13 @@ function reportOf(data: unknown): DemoReport {
 
 async function end(far: FarSide): Promise<void> {
   await far.run(["down"]);
-  await far.run(["remove"]);
+  await far.run(["remove", "--audit-log"]);
 }
 
 function howToLookAround(world: World, far: FarSide): string {
   return [
     "It still runs. To look around:",
-    `  curl --unix-socket ${join(far.stateRoot, "run/model/llama.sock")} http://localhost/v1/models`,
+    `  curl --unix-socket ${gatewaySocket(far.stateRoot)} http://localhost/v1/models`,
     `  nsenter --net=/run/netns/${world.hostNamespace} docker -H ${world.engineAddress} ps`,
     "To take it away: cloister demo --remove",
   ].join("\n");

@@ -6,11 +6,18 @@ export const removeCommand: Command = {
   name: "remove",
   side: "cloister",
   summary: "take everything off this host, and show that nothing is left",
-  usage: "[--state DIR] [--engine ADDRESS]",
-  options: { state: STATE_OPTION, engine: ENGINE_OPTION },
+  usage: "[--audit-log] [--state DIR] [--engine ADDRESS]",
+  options: {
+    "audit-log": {
+      type: "boolean",
+      help: "the audit log as well, with its keys and the clients': nobody can bring it back",
+    },
+    state: STATE_OPTION,
+    engine: ENGINE_OPTION,
+  },
   positionals: { minimum: 0, maximum: 0 },
   details: `Stops the stack, removes its containers, networks and volumes, every image named localhost/cloister/…, and the state folder with
-all releases and models; then looks for each of them once more.
+all releases and models; then looks for each of them once more. The audit log stays unless --audit-log is given.
 
 Exit codes: 5 no engine answers; 6 the engine failed; 10 something is still there.`,
   run,
@@ -18,7 +25,9 @@ Exit codes: 5 no engine answers; 6 the engine failed; 10 something is still ther
 
 async function run(input: CommandInput, context: CommandContext): Promise<Outcome> {
   const engine = await engineOf(input, context);
-  const removed = await remove({ stateRoot: stateRootOf(input, context), signal: context.signal }, engine);
+  const auditLog = input.flag("audit-log") ? "remove" : "keep";
+  const request = { stateRoot: stateRootOf(input, context), auditLog, signal: context.signal } as const;
+  const removed = await remove(request, engine);
   return {
     data: removed,
     text: [
@@ -27,7 +36,9 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
       line("volumes", removed.volumes),
       line("images", removed.images),
       line("releases", removed.releases),
-      `state: ${removed.stateRoot} is gone`,
+      removed.kept.length === 0
+        ? `state: ${removed.stateRoot} is gone`
+        : `kept: ${removed.kept.join(", ")}; \`cloister remove --audit-log\` removes it`,
     ].join("\n"),
   };
 }

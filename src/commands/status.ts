@@ -24,6 +24,10 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
     text: [
       ...(releases.length === 0 ? ["no release is loaded"] : releases),
       ...(containers.length === 0 ? ["nothing runs"] : [...containers, `socket: ${status.socket}`]),
+      ...(status.gateway === undefined ? [] : [`gateway: ${status.gateway}`]),
+      ...(status.log === undefined
+        ? []
+        : [`audit log: ${status.log.folder}, ${status.log.content}, mode ${status.log.mode}`]),
     ].join("\n"),
   };
 }

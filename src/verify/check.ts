@@ -6,6 +6,8 @@ export type Verdict = "pass" | "fail" | "inconclusive";
 
 export type Check = {
   readonly id: string;
+  /** Of which container; absent where it is of the whole stack. */
+  readonly service?: string;
   readonly title: string;
   readonly where: "host" | "inside";
   readonly verdict: Verdict;
@@ -28,7 +30,7 @@ export type KnownGap = {
 };
 
 /** What every check has before anything was observed. */
-export type Question = Pick<Check, "id" | "title" | "where" | "expected">;
+export type Question = Pick<Check, "id" | "service" | "title" | "where" | "expected">;
 
 export function pass(question: Question, answer: Answer): Check {
   return { ...question, ...answer, verdict: "pass" };

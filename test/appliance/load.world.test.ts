@@ -140,7 +140,7 @@ describe("load", () => {
     await exec("test", ["-x", join(folder, "bin/tool")]);
     expect(await readdir(folder)).not.toContain("images");
     expect((await load(path, stateRoot)).how).toBe("again");
-    await remove({ stateRoot, signal }, engine);
+    await remove({ stateRoot, auditLog: "remove", signal }, engine);
     await expectNothing(stateRoot);
   });
 
@@ -152,7 +152,7 @@ describe("load", () => {
     await exec("tar", ["-cf", other, "-C", "/bin", "busybox"]);
     await exec("/usr/bin/docker", ["-H", engine.address, "import", other, images[0]?.reference ?? ""]);
     await expect(load(path, stateRoot)).rejects.toMatchObject({ code: "IDENTITY_DIFFERS", exitCode: 7 });
-    await remove({ stateRoot, signal }, engine);
+    await remove({ stateRoot, auditLog: "remove", signal }, engine);
   });
 
   test("gives the ID that `docker load` by hand gives", async () => {
@@ -166,7 +166,7 @@ describe("load", () => {
     const stateRoot = await temporaryFolder();
     const { images } = await load(await carry(), stateRoot);
     expect(images[0]?.id).toBe(byHand?.id);
-    await remove({ stateRoot, signal }, engine);
+    await remove({ stateRoot, auditLog: "remove", signal }, engine);
   });
 
   test.each<[string, (files: Files) => void, string]>([
@@ -276,7 +276,7 @@ describe("load", () => {
     await world.startEngine();
     await expectNothing(stateRoot);
     expect((await load(path, stateRoot)).how).toBe("loaded");
-    await remove({ stateRoot, signal }, engine);
+    await remove({ stateRoot, auditLog: "remove", signal }, engine);
   });
 
   test("loads anew what a killed load left half written, and clears away what others left", async () => {
@@ -290,7 +290,7 @@ describe("load", () => {
     expect(await readRelease(stateRoot, release.id)).toBeUndefined();
     expect((await load(path, stateRoot)).how).toBe("loaded");
     expect(await readdir(join(stateRoot, "releases"))).toEqual([release.id]);
-    await remove({ stateRoot, signal }, engine);
+    await remove({ stateRoot, auditLog: "remove", signal }, engine);
   });
 });
 

@@ -8,7 +8,7 @@ import { takeTools } from "../../src/builder/appliance/tools.ts";
 import { writeAppliance } from "../../src/builder/appliance/write.ts";
 import type { Tree } from "../../src/builder/assemble/tree.ts";
 import { unpackDeb } from "../../src/builder/assemble/unpack-deb.ts";
-import { buildImage } from "../../src/builder/image/build-image.ts";
+import { buildImage, type BuiltImage } from "../../src/builder/image/build-image.ts";
 import { readLock } from "../../src/builder/lock/read.ts";
 import { digestOf } from "../../src/shared/digest.ts";
 import { exec } from "../../src/shared/exec.ts";
@@ -21,42 +21,70 @@ import { temporaryFolder, temporaryStore } from "../builder/temporary.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 const LAUNCHER = "opt/llama/cloister-launcher";
+const NODE = "opt/node/bin/node";
+const COMPOSE = ["services.yaml", "cloister.yaml", "cloister-none.yaml"];
 const AT = { uid: 0, gid: 0, mtime: EPOCH };
 
 /** Its path. The models are named for what they say. */
 export async function standInAppliance(models: readonly string[]): Promise<string> {
   const store = await temporaryStore();
-  const root = await standInRoot(store);
-  const config = { ...CONFIG, entrypoint: [`/${LAUNCHER}`] };
-  const image = await buildImage(
-    { name: "llama-cpp", version: "0.1.0", config, layers: [root], root, epoch: EPOCH },
-    { store },
-  );
-  const compose = await readFile(join(REPOSITORY, "compose/cloister.yaml"));
+  const program = await standInProgram();
+  const images = [
+    await standInImage(
+      { name: "gateway", program, at: NODE, entrypoint: [`/${NODE}`, "/opt/cloister/gateway.mjs"] },
+      store,
+    ),
+    await standInImage({ name: "llama-cpp", program, at: LAUNCHER, entrypoint: [`/${LAUNCHER}`] }, store),
+  ];
   const plan = planAppliance({
     version: "0.1.0",
     variant: "cpu",
     epoch: EPOCH,
-    images: [image],
+    images,
     models: await Promise.all(models.map(modelSaying)),
-    files: [bytesMember("compose/cloister.yaml", compose), await lockedCompose()],
+    files: [...(await Promise.all(COMPOSE.map(composeMember))), await lockedCompose()],
   });
   const out = join(await temporaryFolder(), "stand-in.tar");
   await writeAppliance(plan, out, { store, reporter });
   return out;
 }
 
-async function standInRoot(store: Store): Promise<Tree> {
+async function composeMember(name: string): Promise<ApplianceMember> {
+  return bytesMember(`compose/${name}`, await readFile(join(REPOSITORY, "compose", name)));
+}
+
+type StandIn = {
+  readonly name: string;
+  /** A static program of the machine that runs the test, and where it lies in the image. */
+  readonly program: string;
+  readonly at: string;
+  readonly entrypoint: readonly string[];
+};
+
+async function standInImage({ name, program, at, entrypoint }: StandIn, store: Store): Promise<BuiltImage> {
+  const root = await standInRoot(program, at, store);
+  const config = { ...CONFIG, entrypoint };
+  return await buildImage({ name, version: "0.1.0", config, layers: [root], root, epoch: EPOCH }, { store });
+}
+
+async function standInProgram(): Promise<string> {
   const program = join(await temporaryFolder(), "launcher");
   const flags = ["-static", "-Os", "-Wall", "-Wextra", "-Werror", "-s"];
   await exec("gcc", [...flags, "-o", program, join(import.meta.dirname, "stand-in.c")]);
+  return program;
+}
+
+async function standInRoot(program: string, at: string, store: Store): Promise<Tree> {
   const { digest: blob, sizeBytes } = await store.add([await readFile(program)]);
-  const folders = ["opt", "opt/llama"].map((path) => parseRelativePath(path));
+  const parts = at.split("/");
+  const folders = parts
+    .slice(0, -1)
+    .map((_, index) => parseRelativePath(parts.slice(0, index + 1).join("/")));
   return [
     ...folders.map((path) => ({ ...AT, path, kind: "directory" as const, mode: 0o755 })),
     {
       ...AT,
-      path: parseRelativePath(LAUNCHER),
+      path: parseRelativePath(at),
       kind: "file",
       mode: 0o755,
       content: { blob, offset: 0, sizeBytes },

@@ -1,7 +1,7 @@
 /*
- * Stands in for cloister-launcher and the llama-server that it starts, in an image that takes a second to build: starting, watching
- * and stopping containers is the subject here. The end-to-end test plays the same with the real ones. How it behaves is written in
- * the model: "silent" never answers, "late" does so after some seconds, "dies" ends with 3, everything else answers GET /health.
+ * Stands in for cloister-launcher and the llama-server that it starts, and for the gateway and its witness, in images that take a
+ * second to build: starting, watching and stopping containers is the subject here. The end-to-end test plays the same with the real
+ * ones. How it behaves is written in the model: "silent" never answers, "late" does so after some seconds, "dies" ends with 3, everything else answers GET /health.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +25,8 @@ static struct sockaddr_un address(const char *path) {
     return name;
 }
 
+static int answer(const char *path);
+
 static int serve(const char *path) {
     char model[16] = "";
     FILE *file = fopen("/models/model.gguf", "r");
@@ -37,6 +39,11 @@ static int serve(const char *path) {
     if (strncmp(model, "silent", 6) == 0)
         for (;;) pause();
     if (strncmp(model, "late", 4) == 0) sleep(5);
+    return answer(path);
+}
+
+static int answer(const char *path) {
+    signal(SIGTERM, stop);
     struct sockaddr_un name = address(path);
     int listener = socket(AF_UNIX, SOCK_STREAM, 0);
     unlink(path);
@@ -60,7 +67,21 @@ static int health(const char *path) {
     return strstr(answer, "\"ok\"") == NULL;
 }
 
+/* What the gateway's image is started with: a program for Node, and what that is to do. */
+static int gateway(int count, char **words) {
+    const char *verb = count > 0 ? words[0] : "";
+    if (strcmp(verb, "serve") == 0) return answer("/run/cloister/gateway/gateway.sock");
+    if (strcmp(verb, "witness") == 0 && count > 2) return answer(words[2]);
+    if (strcmp(verb, "health") == 0 && count > 2) return health(words[2]);
+    if (strcmp(verb, "pause") == 0) {
+        signal(SIGTERM, stop);
+        for (;;) pause();
+    }
+    return strcmp(verb, "--help") == 0 ? 0 : 2;
+}
+
 int main(int count, char **words) {
+    if (count > 1 && strstr(words[1], ".mjs") != NULL) return gateway(count - 2, words + 2);
     if (count > 3 && strcmp(words[1], "serve") == 0) return serve(words[3]);
     if (count > 3 && strcmp(words[1], "health") == 0) return health(words[3]);
     return count == 2 && strcmp(words[1], "--help") == 0 ? 0 : 2;

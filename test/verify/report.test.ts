@@ -57,13 +57,13 @@ describe("renderTable", () => {
     );
     expect(text).toBe(`Release 1.0
 
-On the host
+The stack, from the host
 PASS          A pass
     seen      y
     control   loopback through
     because   z
 
-Inside the container
+The stack, from inside its container
 FAIL          A fail
     seen      y
     expected  x

@@ -9,7 +9,7 @@ import { writeGguf } from "../../src/shared/gguf/write.ts";
 import { compareCodeUnits } from "../../src/shared/order.ts";
 import { parseRelativePath } from "../../src/shared/relative-path.ts";
 import type { VerifyReport } from "../../src/verify/report/report.ts";
-import type { OpenNetwork, Subject } from "../../src/verify/subject.ts";
+import type { OpenNetwork, Stack, Subject } from "../../src/verify/subject.ts";
 import { RESOLVER, WEB } from "../../src/world/addresses.ts";
 import { createWorld, type World } from "../../src/world/world.ts";
 
@@ -174,7 +174,7 @@ async function verifySubject(subject: Subject, open?: OpenNetwork): Promise<Run>
   const path = join(world.folder, `${subject.container}.json`);
   const digest = digestOf(`${world.id} ${subject.container} ${open?.name ?? ""}`);
   const nonces = { sealed: digest.slice(-16), twin: digest.slice(-32, -16) };
-  const request = { address: world.engineAddress, scratch: world.folder, nonces, subject };
+  const request = { address: world.engineAddress, scratch: world.folder, nonces, stack: stackOf(subject) };
   await writeFile(path, JSON.stringify(open === undefined ? request : { ...request, open }));
   const report = JSON.parse(await runSuite(path)) as VerifyReport;
   const events = await world.events();
@@ -196,8 +196,15 @@ async function subjectOf(container: string): Promise<Subject> {
   const id = parseDigest(await inspectGood("{{.Id}}"));
   const diffIds = JSON.parse(await inspectGood("{{json .RootFS.Layers}}")) as Digest[];
   const model = await readFile(modelPath);
+  const pinned = {
+    path: parseRelativePath("models/model.gguf"),
+    sha256: digestOf(model),
+    sizeBytes: model.length,
+    name: "tiny-echo",
+    architecture: "llama",
+  };
   return {
-    release: "0.1.0-test",
+    service: "model",
     image: {
       name: "llama-cpp",
       reference: "localhost/cloister/llama-cpp:good",
@@ -208,21 +215,11 @@ async function subjectOf(container: string): Promise<Subject> {
       files: parseRelativePath("provenance/llama-cpp.files.json"),
     },
     files,
-    model: {
-      path: parseRelativePath("models/model.gguf"),
-      sha256: digestOf(model),
-      sizeBytes: model.length,
-      name: "tiny-echo",
-      architecture: "llama",
-    },
-    modelPath,
-    compose: "services: {model: {image: x, pull_policy: never}}\n",
+    model: { pinned, path: modelPath },
+    server: { port: 8_080, alias: ALIAS, pinned },
     container,
     ...sealedIn("sealed"),
     socketPath: join(world.folder, container, "llama.sock"),
-    port: 8_080,
-    alias: ALIAS,
-    neighbours: [],
     mounts: [
       { path: "/models/model.gguf", writable: false },
       { path: "/run/cloister", writable: true },
@@ -230,10 +227,19 @@ async function subjectOf(container: string): Promise<Subject> {
       { path: "/opt/stand-in.mjs", writable: false },
       { path: "/tmp", writable: true },
     ],
+  };
+}
+
+function stackOf(subject: Subject): Stack {
+  return {
+    release: "0.1.0-test",
+    services: [subject],
+    compose: ["services: {model: {image: x, pull_policy: never}}\n"],
     companion: {
       folder: REPOSITORY,
       command: [`/opt/cloister/${NODE}`, "/opt/cloister/test/verify/inside-child.ts"],
     },
+    reserved: [],
   };
 }
 

@@ -37,20 +37,26 @@ export function createAccounts(): Accounts {
     },
     reconcile: (now) => {
       const entry = { type: "reconcile", logged: { ...logged }, interrupted } as const;
-      if (now === undefined) return { ...entry, verdict: "unknown", upstream: { input: 0, output: 0 } };
+      if (now === undefined)
+        return isQuiet(entry)
+          ? undefined
+          : { ...entry, verdict: "unknown", upstream: { input: 0, output: 0 } };
       if (before === undefined) {
         settle(now);
         return undefined;
       }
       const upstream = { input: now.input - before.input, output: now.output - before.output };
-      const idle = upstream.input === 0 && upstream.output === 0 && logged.output === 0 && interrupted === 0;
       settle(now);
-      if (idle) return undefined;
+      if (upstream.input === 0 && upstream.output === 0 && isQuiet(entry)) return undefined;
       if (upstream.input < 0 || upstream.output < 0)
         return { ...entry, verdict: "restarted", upstream: { input: 0, output: 0 } };
       return { ...entry, verdict: judge(upstream, entry), upstream };
     },
   };
+}
+
+function isQuiet({ logged, interrupted }: { readonly logged: Sum; readonly interrupted: number }): boolean {
+  return logged.input === 0 && logged.output === 0 && interrupted === 0;
 }
 
 /** More than the log explains is a gap, unless an interrupted answer may explain it. */

@@ -7,6 +7,8 @@ export type ContainerDemands = {
   /** The networks that it may be on, all of them internal. */
   readonly networks: readonly string[];
   readonly dns: readonly string[];
+  /** The container whose network namespace it shares, by name. */
+  readonly networkOf?: string;
 };
 
 /** One demand: `want` and `got` in words that can stand in a table. */
@@ -21,6 +23,8 @@ export type DemandResult = {
 export function compareWithDemands(
   facts: ContainerFacts,
   demands: ContainerDemands,
+  /** The one that `demands.networkOf` names, as the engine shows it. */
+  owner?: ContainerFacts,
 ): readonly DemandResult[] {
   const noNewPrivileges = facts.securityOptions.some((one) => /^no-new-privileges(?:[:=]true)?$/.test(one));
   const unconfined = facts.securityOptions.filter((one) => one.includes("unconfined"));
@@ -36,6 +40,7 @@ export function compareWithDemands(
     same("devices", "none", list(facts.devices)),
     same("host name spaces", "none", list(foreignSpaces)),
     same("networks", list(demands.networks), list(facts.networks)),
+    same("network shared with", demands.networkOf ?? "nobody", sharedWith(facts, owner)),
     same("name servers", list(demands.dns), list(facts.dns)),
     same("published ports", "none", list(facts.publishedPorts)),
     limit("process limit", facts.pidsLimit),
@@ -45,6 +50,13 @@ export function compareWithDemands(
 
 function same(demand: string, want: string, got: string): DemandResult {
   return { demand, want, got, met: want === got };
+}
+
+/** Engines know the owner by its ID. */
+function sharedWith({ networkMode }: ContainerFacts, owner: ContainerFacts | undefined): string {
+  const [, id] = /^container:(.+)$/.exec(networkMode) ?? [];
+  if (id === undefined) return networkMode === "host" ? "the host" : "nobody";
+  return id === owner?.id ? owner.name : id;
 }
 
 function limit(demand: string, value: number): DemandResult {

@@ -38,6 +38,8 @@ export type EngineNetwork = {
   readonly labels: Readonly<Record<string, string>>;
 };
 
+export type ContainerMounts = { readonly name: string; readonly sources: readonly string[] };
+
 export type Engine = {
   readonly address: string;
   info(): Promise<EngineInfo>;
@@ -53,6 +55,8 @@ export type Engine = {
   archive(name: string, path: string, limitBytes: number): Promise<Buffer | undefined>;
   /** Names of all containers, running or not, with this label ("key" or "key=value"), sorted. */
   containersLabelled(label: string): Promise<readonly string[]>;
+  /** Every container, running or not, with the places on this host that it has. */
+  containerMounts(): Promise<readonly ContainerMounts[]>;
   /** TERM, then KILL after ten seconds. */
   stopContainer(name: string): Promise<void>;
   removeContainer(name: string): Promise<void>;
@@ -124,6 +128,13 @@ export async function connectEngine(address: string): Promise<Engine> {
       const list = () => docker.listContainers({ all: true, filters });
       const all = await ask("list containers", list);
       return all.flatMap(({ Names }) => Names[0]?.replace(/^\//, "") ?? []).sort(compareCodeUnits);
+    },
+    containerMounts: async () => {
+      const all = await ask("list containers", () => docker.listContainers({ all: true }));
+      return all.map(({ Names, Mounts }) => ({
+        name: Names[0]?.replace(/^\//, "") ?? "",
+        sources: Mounts.map(({ Source }) => Source ?? ""),
+      }));
     },
     stopContainer: async (name) => {
       const what = `stop container "${name}"`;

@@ -10,6 +10,8 @@ import { PLAN_PATH, type InsidePlan } from "../inside/plan.ts";
 import type { CompanionProgram } from "../subject.ts";
 
 export type CompanionPlace = {
+  /** What the container of the moment is called. */
+  readonly name: string;
   /** An image ID. */
   readonly image: string;
   /** "container:<id>" or a network's name. */
@@ -40,7 +42,7 @@ export async function runCompanion(
     const planFile = join(folder, "plan.json");
     await writeFileWhole(planFile, canonicalJson(plan));
     const { exitCode, stdout, stderr } = await deps.engine.runOnce({
-      name: `cloister-verify-${plan.role}-${plan.nonce}`,
+      name: place.name,
       reference: place.image,
       entrypoint: program.command,
       command: [],

@@ -9,21 +9,28 @@ const QUESTION: Question = {
   expected: "pull_policy never for every service, and none that builds",
 };
 
-export function judgeCompose(text: string): Check {
-  const services = entriesAt(parse(text), "services");
+/** `texts`: every file that is read. A service that extends another one of them is judged there. */
+export function judgeCompose(texts: readonly string[]): Check {
+  const all = texts.flatMap((text) => entriesAt(parse(text), "services"));
+  const services = all.filter(([, service]) => at(service, "extends") === undefined);
   if (services.length === 0)
     return inconclusive(QUESTION, {
-      observed: "no service in the compose file",
+      observed: "no service in the compose files",
       reason: "The subject was not seen",
     });
-  const faults = services.flatMap(([name, service]) => [
-    ...(textAt(service, "pull_policy") === "never"
-      ? []
-      : [`${name}: pull_policy ${textAt(service, "pull_policy") ?? "not set"}`]),
+  const faults = all.flatMap(([name, service]) => [
+    ...policyFaults(name, service),
     ...(at(service, "build") === undefined ? [] : [`${name} is built`]),
   ]);
   return judgeFaults(QUESTION, faults, {
     observed: services.map(([name]) => `${name}: never`).join(", "),
-    reason: "Read from the release's compose file",
+    reason: "Read from the release's compose files",
   });
+}
+
+/** One that extends another has its policy, unless it says otherwise. */
+function policyFaults(name: string, service: unknown): readonly string[] {
+  const policy = textAt(service, "pull_policy");
+  if (policy === "never" || (policy === undefined && at(service, "extends") !== undefined)) return [];
+  return [`${name}: pull_policy ${policy ?? "not set"}`];
 }

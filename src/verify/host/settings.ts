@@ -14,10 +14,15 @@ const QUESTION: Question = {
 const LOCAL_LOGS = ["json-file", "local", "journald", "none"];
 const ENGINE_SOCKET = /(?:docker|containerd|podman|crio)[^/]*\.sock$/;
 
-export function judgeSettings(demands: ContainerDemands, container: ContainerFacts | undefined): Check {
+export function judgeSettings(
+  demands: ContainerDemands,
+  container: ContainerFacts | undefined,
+  /** Whose network namespace it is to share. */
+  owner?: ContainerFacts,
+): Check {
   if (container === undefined)
     return inconclusive(QUESTION, { observed: "no such container", reason: "The subject was not seen" });
-  const results = compareWithDemands(container, demands);
+  const results = compareWithDemands(container, demands, owner);
   const faults = [
     ...results.flatMap(({ demand, want, got, met }) => (met ? [] : [`${demand}: ${got}, not ${want}`])),
     ...container.extraHosts.map((host) => `extra host ${host}`),

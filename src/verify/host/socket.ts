@@ -5,7 +5,7 @@ import { inconclusive, judgeFaults, type Check, type Question } from "../check.t
 
 const QUESTION: Question = {
   id: "socket",
-  title: "The way to the model is one Unix socket that others cannot open",
+  title: "Its Unix socket cannot be opened by others",
   where: "host",
   expected: "a socket of the planned user in a folder of the planned user, nothing for others",
 };

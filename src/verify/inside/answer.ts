@@ -20,16 +20,10 @@ export type InsideAnswer = {
 };
 
 /** What an answer of a companion must hold: a check that is missing from it was not made. */
-export const INSIDE_CHECKS = [
-  "image-files",
-  "processes",
-  "read-only-root",
-  "routes",
-  "names",
-  "health",
-  "models",
-  "completion",
-] as const;
+export const INSIDE_CHECKS = ["image-files", "processes", "read-only-root", "routes", "names"] as const;
+
+/** And of a container that answers completions. */
+export const SERVER_CHECKS = ["health", "models", "completion"] as const;
 
 const validate: Validator<InsideAnswer> = compileSchema<InsideAnswer>(schema);
 

@@ -21,7 +21,8 @@ export type InsidePlan = {
   readonly targets: readonly Target[];
   /** A listener that verify opened on the host's end of the network. */
   readonly gateway?: { readonly address: string; readonly port: number };
-  readonly server: { readonly port: number; readonly alias: string };
+  /** What answers completions on its loopback; absent where nothing does. */
+  readonly server?: { readonly port: number; readonly alias: string };
   /** Exact answer at temperature 0, where the model is one of which it is known. */
   readonly answer?: string;
   readonly files: readonly ImageFile[];

@@ -30,7 +30,7 @@ export async function runInside(plan: InsidePlan): Promise<InsideAnswer> {
       guard("read-only-root", async () => [await checkMounts(plan)]),
       guard("routes", async () => [await checkRoutes(plan)]),
       guard("names", async () => [await checkNames(plan, control)]),
-      guard("server", async () => checkServer(plan)),
+      ...(plan.server === undefined ? [] : [guard("server", checkServerOf(plan, plan.server))]),
     ];
     const gateway =
       plan.gateway === undefined
@@ -49,6 +49,10 @@ export async function runInside(plan: InsidePlan): Promise<InsideAnswer> {
   } finally {
     await control.close();
   }
+}
+
+function checkServerOf(plan: InsidePlan, server: NonNullable<InsidePlan["server"]>) {
+  return async (): Promise<readonly Check[]> => await checkServer(server, plan.answer);
 }
 
 async function checkNames(plan: InsidePlan, control: LoopbackControl): Promise<Check> {

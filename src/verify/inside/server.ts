@@ -10,12 +10,15 @@ const HEALTH: Question = {
   expected: '200 with status "ok"',
 };
 
-export async function checkServer(plan: InsidePlan): Promise<readonly Check[]> {
-  const server = { port: plan.server.port };
+export async function checkServer(
+  { port, alias }: NonNullable<InsidePlan["server"]>,
+  answer: string | undefined,
+): Promise<readonly Check[]> {
+  const server = { port };
   const health = judgeHealth(await ask(server, "/health"));
-  const models = judgeModels(plan.server.alias, await ask(server, "/v1/models"));
+  const models = judgeModels(alias, await ask(server, "/v1/models"));
   const replies = [await complete(server), await complete(server)];
-  return [health, models, judgeCompletion(completionQuestion("inside", plan.answer), replies, plan.answer)];
+  return [health, models, judgeCompletion(completionQuestion("inside", answer), replies, answer)];
 }
 
 export function judgeHealth(reply: Reply): Check {

@@ -23,7 +23,7 @@ export function renderJunit(report: VerifyReport): string {
 }
 
 function testCase(check: Check): string {
-  const head = `    <testcase${attributes({ classname: `verify.${check.where}`, name: `${check.id}: ${check.title}` })}>`;
+  const head = `    <testcase${attributes({ classname: ["verify", check.service ?? "stack", check.where].join("."), name: `${check.id}: ${check.title}` })}>`;
   const details = [
     `expected: ${check.expected}`,
     `observed: ${check.observed}`,

@@ -16,14 +16,7 @@ export function renderTable(report: VerifyReport): string {
   ].join("; ");
   return [
     `Release ${report.release}`,
-    ...section(
-      "On the host",
-      checks.filter(({ where }) => where === "host"),
-    ),
-    ...section(
-      "Inside the container",
-      checks.filter(({ where }) => where === "inside"),
-    ),
+    ...[undefined, ...servicesOf(checks)].flatMap((service) => sectionsOf(service, checks)),
     ...gaps(knownGaps),
     "",
     `${MARKS[report.verdict]}: ${summary}`,
@@ -31,6 +24,26 @@ export function renderTable(report: VerifyReport): string {
   ]
     .map((line) => line.trimEnd())
     .join("\n");
+}
+
+function servicesOf(checks: readonly Check[]): readonly string[] {
+  return [...new Set(checks.flatMap(({ service }) => service ?? []))];
+}
+
+function sectionsOf(service: string | undefined, checks: readonly Check[]): readonly string[] {
+  const own = checks.filter((check) => check.service === service);
+  const title =
+    service === undefined ? "The stack" : `${service.slice(0, 1).toUpperCase()}${service.slice(1)}`;
+  return [
+    ...section(
+      `${title}, from the host`,
+      own.filter(({ where }) => where === "host"),
+    ),
+    ...section(
+      `${title}, from inside its container`,
+      own.filter(({ where }) => where === "inside"),
+    ),
+  ];
 }
 
 function section(title: string, checks: readonly Check[]): readonly string[] {

@@ -130,18 +130,25 @@ describe("judgeNetwork", () => {
 
 describe("judgeCompose", () => {
   test("passes where every service never pulls", () => {
-    expect(judgeCompose("services: {a: {pull_policy: never}, b: {pull_policy: never}}").verdict).toBe("pass");
+    expect(judgeCompose(["services: {a: {pull_policy: never}, b: {pull_policy: never}}"]).verdict).toBe(
+      "pass",
+    );
   });
 
   test.each([
     "services: {a: {pull_policy: missing}}",
     "services: {a: {image: x}}",
     "services: {a: {pull_policy: never, build: .}}",
-  ])("fails on %s", (text) => expect(judgeCompose(text).verdict).toBe("fail"));
+    "services: {a: {pull_policy: never}, b: {extends: {service: a}, pull_policy: always}}",
+    "services: {a: {pull_policy: never}, b: {extends: {service: a}, build: .}}",
+  ])("fails on %s", (text) => expect(judgeCompose([text]).verdict).toBe("fail"));
 
-  test.each(["", "services: {}", "[]", "a: b"])("is inconclusive on %j", (text) => {
-    expect(judgeCompose(text).verdict).toBe("inconclusive");
-  });
+  test.each(["", "services: {}", "[]", "a: b", "services: {b: {extends: {service: a}}}"])(
+    "is inconclusive on %j",
+    (text) => {
+      expect(judgeCompose([text]).verdict).toBe("inconclusive");
+    },
+  );
 });
 
 describe("judgeModelFile", () => {
