@@ -18,7 +18,7 @@ export type TileStore = {
   leaves(first: number, size: number): Promise<Uint8Array>;
 };
 
-const ATTEMPTS = 3;
+const ATTEMPTS = 5;
 
 /** `folder` is where `tile/` lies. Its reading throws AppError TILE_MISSING (integrity). */
 export function openTileStore(folder: string): TileStore {
