@@ -22,19 +22,17 @@ export type SentError = {
 };
 
 const text = { type: "string", maxLength: 2_000 };
-const flag = { type: "boolean" };
 const count = { type: "integer", minimum: 0 };
 const days = { type: "integer", minimum: 1 };
 
-export const isPurgeRequest = validatorOf<PurgeRequest>(["selector", "reason", "by", "dryRun"], {
+export const isPurgeRequest = validatorOf<PurgeRequest>(["selector", "reason", "by"], {
   selector: SELECTOR_SCHEMA,
   reason: text,
   ticket: text,
   by: text,
-  dryRun: flag,
 });
 
-export const isRetainRequest = validatorOf<RetainRequest>(["by", "dryRun"], {
+export const isRetainRequest = validatorOf<RetainRequest>(["by"], {
   policy: {
     type: "object",
     additionalProperties: false,
@@ -42,7 +40,6 @@ export const isRetainRequest = validatorOf<RetainRequest>(["by", "dryRun"], {
     properties: { content: { anyOf: [days, { const: "session" }] }, ledger: days },
   },
   by: text,
-  dryRun: flag,
 });
 
 export const isHoldRequest: Validator<HoldRequest> = compileSchema<HoldRequest>({

@@ -9,7 +9,7 @@ import { readIntent, writeIntent, type Intent } from "./intent.ts";
 import { completionOf, orderOf, purgeOrders, retainOrders, type Order, type OrderEntry } from "./orders.ts";
 import { planPurge, type HeldBack } from "./plan-purge.ts";
 import { planRetain } from "./plan-retain.ts";
-import { assertPolicy } from "./policy.ts";
+import { assertPolicy, policyUnknown } from "./policy.ts";
 import { carryOut, unfinishedOrders } from "./remove.ts";
 import {
   assertText,
@@ -59,21 +59,20 @@ export function createMaintenance(log: AuditLog, options: MaintenanceOptions): M
     assertText("name of who asked", request.by);
     if (request.ticket !== undefined) assertText("ticket", request.ticket);
     const selector = assertSelector(request.selector);
-    if (!request.dryRun) await finish();
+    await finish();
     // What was appended before the question is meant as well.
     await log.checkpoint();
     const scope = { selector, holds: await readHolds(folder), lastSeq: log.status().durableSeq };
     const plan = await planPurge(folder, scope);
-    if (request.dryRun) return { plan };
     if (plan.held.length > 0) throw held(describeSelector(selector), plan.held);
     if (plan.payloads === 0) return { plan };
     return { plan, done: await carry(purgeOrders(plan, request), plan.segments) };
   }
 
-  async function retain({ policy = options.policy, by, dryRun }: RetainRequest): Promise<RetainOutcome> {
+  async function retain({ policy = options.policy, by }: RetainRequest): Promise<RetainOutcome> {
     if (policy === undefined) throw policyUnknown();
     assertText("name of who asked", by);
-    if (!dryRun) await finish();
+    await finish();
     const plan = await planRetain(folder, {
       policy: assertPolicy(policy),
       holds: await readHolds(folder),
@@ -81,7 +80,6 @@ export function createMaintenance(log: AuditLog, options: MaintenanceOptions): M
       lastSeq: log.status().durableSeq,
       settled,
     });
-    if (dryRun) return { plan };
     const orders = retainOrders(plan, by);
     if (orders.length > 0) return { plan, done: await carry(orders, plan.rewritten) };
     await sweepKeysIfDue();
@@ -186,14 +184,6 @@ function held(what: string, by: readonly HeldBack[]): AppError {
       hint: "`cloister log hold --release NAME` when the hold is over; a hold goes before purge and retention",
       fields: { holds: names },
     },
-  );
-}
-
-function policyUnknown(): AppError {
-  return new AppError(
-    { class: "usage", code: "RETENTION_UNKNOWN" },
-    "Cannot apply a retention policy: none was given, and the log's newest segments name none",
-    { hint: "Give --content and --ledger" },
   );
 }
 

@@ -28,11 +28,14 @@ export type PurgePlan = {
 export type PurgeScope = {
   readonly selector: Selector;
   readonly holds: readonly Hold[];
-  /** What is written later is not looked at. */
-  readonly lastSeq: number;
+  /** What is written later is not looked at; absent for all that is there. */
+  readonly lastSeq?: number;
 };
 
-export async function planPurge(log: string, { selector, holds, lastSeq }: PurgeScope): Promise<PurgePlan> {
+export async function planPurge(
+  log: string,
+  { selector, holds, lastSeq = Infinity }: PurgeScope,
+): Promise<PurgePlan> {
   const matches = createMatcher(selector);
   const holdsOf = createHoldMatcher(holds);
   const ranges = new RangeCollector();

@@ -26,9 +26,10 @@ export type RetainScope = {
   readonly policy: RetentionPolicy;
   readonly holds: readonly Hold[];
   readonly nowMs: number;
-  readonly lastSeq: number;
+  /** What is written later is not looked at; absent for all that is there. */
+  readonly lastSeq?: number;
   /** Segments known to have no text left. Those that turn out to are added. */
-  readonly settled: Set<SegmentName>;
+  readonly settled?: Set<SegmentName>;
 };
 
 type Opened = { readonly segment: SegmentFile; readonly first: LedgerRecord };
@@ -58,7 +59,7 @@ export async function planRetain(log: string, scope: RetainScope): Promise<Retai
     if (first.type === "open" && first.inFlight === 0) orphans = false;
     const isNewest = segment === kept.at(-1)?.segment;
     const isDue = orphans || isOver(first);
-    if (!isDue || (holds.length === 0 && scope.settled.has(segment.name))) {
+    if (!isDue || (holds.length === 0 && scope.settled?.has(segment.name) === true)) {
       ranges.passOver();
       continue;
     }
@@ -66,7 +67,7 @@ export async function planRetain(log: string, scope: RetainScope): Promise<Retai
     await scanSegment(log, segment, ({ record, payload }) => {
       const heldBy = holdsOf(record);
       if (payload.kind !== "kept") return;
-      const isMeant = record.seq <= scope.lastSeq && isOver(record);
+      const isMeant = record.seq <= (scope.lastSeq ?? Infinity) && isOver(record);
       if (!isMeant || heldBy.length > 0) {
         left += 1;
         ranges.passOver();
@@ -78,7 +79,7 @@ export async function planRetain(log: string, scope: RetainScope): Promise<Retai
       sums.payloads += 1;
       sums.bytes += payloadRef(record)?.bytes ?? 0;
     });
-    if (left === 0 && !isNewest && !rewritten.has(segment.name)) scope.settled.add(segment.name);
+    if (left === 0 && !isNewest && !rewritten.has(segment.name)) scope.settled?.add(segment.name);
   }
   return {
     policy,

@@ -43,6 +43,14 @@ export function describePolicy({ content, ledger }: RetentionPolicy): string {
   return `text for ${text}, ledger lines for ${ledger} days`;
 }
 
+export function policyUnknown(): AppError {
+  return new AppError(
+    { class: "usage", code: "RETENTION_UNKNOWN" },
+    "Cannot apply a retention policy: none was given, and the log's newest segments name none",
+    { hint: "Give --content and --ledger" },
+  );
+}
+
 function invalid(message: string): AppError {
   return new AppError({ class: "usage", code: "RETENTION_INVALID" }, message);
 }

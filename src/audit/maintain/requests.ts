@@ -9,15 +9,12 @@ export type PurgeRequest = {
   readonly reason: string;
   readonly ticket?: string;
   readonly by: string;
-  /** Says what would go, and changes nothing. */
-  readonly dryRun: boolean;
 };
 
 export type RetainRequest = {
   /** The log's own where none is given. */
   readonly policy?: RetentionPolicy;
   readonly by: string;
-  readonly dryRun: boolean;
 };
 
 export type HoldRequest = {
@@ -35,7 +32,7 @@ export type Done = {
   readonly keysLater: number;
 };
 
-/** `done` is absent after a dry run, and where there was nothing to do. */
+/** `done` is absent where there was nothing to do. */
 export type PurgeOutcome = { readonly plan: PurgePlan; readonly done?: Done };
 export type RetainOutcome = { readonly plan: RetainPlan; readonly done?: Done };
 

@@ -3,7 +3,7 @@ import { AppError } from "../../shared/errors.ts";
 import type { SegmentFile, SegmentName } from "../layout.ts";
 import { isLedgerLine, parseLedgerLine } from "../line.ts";
 import type { LedgerRecord } from "../record.ts";
-import { readLines, readSegment } from "../segments.ts";
+import { readLines } from "../segments.ts";
 import { readStored } from "./stored-segment.ts";
 
 export type PayloadState =
@@ -36,7 +36,7 @@ export async function scanSegment(
 ): Promise<void> {
   const { name } = segment;
   let waiting: LedgerRecord | undefined;
-  await readSegment(log, segment, (line, offset) => {
+  await readStoredLines(log, segment, (line, offset) => {
     if (isLedgerLine(line)) {
       if (waiting !== undefined) throw damaged(name, `record ${waiting.seq} has no payload line`);
       const record = parseLedgerLine(line);
@@ -56,20 +56,24 @@ export async function firstRecord(log: string, segment: SegmentFile): Promise<Le
   let first: LedgerRecord | undefined;
   const enough = new Error("the first line is enough");
   try {
-    await readStored(log, segment, async (chunks) => {
-      await readLines(
-        chunks,
-        (line) => {
-          first = parseLedgerLine(line);
-          throw enough;
-        },
-        segment.name,
-      );
+    await readStoredLines(log, segment, (line) => {
+      first = parseLedgerLine(line);
+      throw enough;
     });
   } catch (error) {
     if (error !== enough) throw error;
   }
   return first;
+}
+
+async function readStoredLines(
+  log: string,
+  segment: SegmentFile,
+  onLine: (line: Buffer, offset: number) => void,
+): Promise<void> {
+  await readStored(log, segment, async (chunks) => {
+    await readLines(chunks, onLine, segment.name);
+  });
 }
 
 export function payloadRef(record: LedgerRecord) {

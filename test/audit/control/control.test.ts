@@ -17,7 +17,7 @@ describe("a verb that asks the writer", () => {
     const selector = { by: "user", user: ANNA } as const;
     const hold = { name: "h", reason: "r", by: "b" };
     await service.hold({ ...hold, state: "set", selector });
-    const purge = { selector, reason: "r", by: "b", dryRun: false };
+    const purge = { selector, reason: "r", by: "b" };
     await expect(service.purge(purge)).rejects.toMatchObject({
       code: "HELD",
       class: "preflight",
@@ -28,7 +28,7 @@ describe("a verb that asks the writer", () => {
     expect(await service.purge(purge)).toMatchObject({ plan: { payloads: 2 }, done: { keys: 0 } });
     expect(await filesWith(log, "some text")).toEqual([]);
     const policy = { content: 30, ledger: 30 };
-    expect(await service.retain({ policy, by: "b", dryRun: true })).toMatchObject({ plan: { payloads: 0 } });
+    expect(await service.retain({ policy, by: "b" })).toMatchObject({ plan: { payloads: 0 } });
     const { segment } = log.status();
     expect(await service.rotate()).toBe(segment);
     expect(await service.renewSigningKey()).toMatch(/^cloister-log\//);
@@ -66,13 +66,7 @@ describe("the writer's socket refuses", () => {
       "a selector by name",
       "POST",
       "/purge",
-      '{"selector":{"by":"user","user":"Anna"},"reason":"r","by":"b","dryRun":false}',
-    ],
-    [
-      "a purge that does not say whether it is meant",
-      "POST",
-      "/purge",
-      `{"selector":{"by":"user","user":"${ANNA}"},"reason":"r","by":"b"}`,
+      '{"selector":{"by":"user","user":"Anna"},"reason":"r","by":"b"}',
     ],
     ["a body without end", "POST", "/purge", " ".repeat(100_000)],
   ])("%s", async (...[, method, path, body]) => {

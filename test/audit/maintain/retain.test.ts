@@ -15,7 +15,7 @@ describe("retention", () => {
     const { log, at, clock, maintenance } = await logOf(5);
     clock.day = 9.5;
     const policy = { content: 7, ledger: 8 };
-    const outcome = await maintenance.retain({ policy, by: "clock", dryRun: false });
+    const outcome = await maintenance.retain({ policy, by: "clock" });
     await settle(log);
     // Day 0 is over by ledger and text, days 1 and 2 by text alone.
     expect(outcome.plan.segments).toEqual(["2026-01-01.000"]);
@@ -38,15 +38,11 @@ describe("retention", () => {
     await (await openScratchLog(at)).log.close();
   });
 
-  test("writes nothing where nothing is over, or when it is tried out", async () => {
+  test("writes nothing where nothing is over", async () => {
     const { log, at, clock, maintenance } = await logOf(2);
     const policy = { content: 30, ledger: 90 };
     clock.day = 3;
-    await maintenance.retain({ policy, by: "clock", dryRun: false });
-    clock.day = 60;
-    const outcome = await maintenance.retain({ policy, by: "clock", dryRun: true });
-    expect(outcome).toMatchObject({ plan: { payloads: 4, segments: [] } });
-    expect(outcome.done).toBeUndefined();
+    await maintenance.retain({ policy, by: "clock" });
     expect((await readRecords(at.log)).map(({ type }) => type)).not.toContain("retain");
     await log.close();
   });
@@ -54,7 +50,7 @@ describe("retention", () => {
   test("does it once: a second run finds nothing", async () => {
     const { log, clock, maintenance } = await logOf(3);
     clock.day = 100;
-    const request = { policy: { content: 30, ledger: 300 }, by: "clock", dryRun: false };
+    const request = { policy: { content: 30, ledger: 300 }, by: "clock" };
     expect((await maintenance.retain(request)).plan.payloads).toBe(6);
     expect((await maintenance.retain(request)).plan.payloads).toBe(0);
     expect((await maintenance.retain(request)).done).toBeUndefined();
@@ -74,7 +70,6 @@ describe("retention", () => {
     const outcome = await maintenance.retain({
       policy: { content: 30, ledger: 90 },
       by: "clock",
-      dryRun: false,
     });
     expect(outcome.plan.segments).toEqual([]);
     expect(outcome.plan.held).toEqual([{ name: "case", payloads: 4 }]);
@@ -92,7 +87,7 @@ describe("retention", () => {
     const selector = { by: "user", user: ANNA } as const;
     await maintenance.hold({ name: "case", state: "set", selector, reason: "r", by: "b" });
     clock.day = 200;
-    await maintenance.retain({ policy: { content: 30, ledger: 400 }, by: "clock", dryRun: false });
+    await maintenance.retain({ policy: { content: 30, ledger: 400 }, by: "clock" });
     expect(await filesWith(log, "the question")).not.toEqual([]);
     expect(await filesWith(log, "the answer")).not.toEqual([]);
     await log.close();
@@ -110,7 +105,7 @@ describe("retention", () => {
     await log.rotate("verb");
     clock.day = 106.2;
     const policy = { content: 96, ledger: 96 };
-    const outcome = await maintenance.retain({ policy, by: "clock", dryRun: false });
+    const outcome = await maintenance.retain({ policy, by: "clock" });
     expect(outcome.plan.segments).toEqual(["2026-01-01.000"]);
     expect(await filesWith(log, "the answer")).toEqual([]);
     expect(await filesWith(log, "another")).not.toEqual([]);
@@ -124,12 +119,12 @@ describe("retention", () => {
     const first = await openScratchLog(at, { content });
     await converse(first.log, { user: ANNA }, { prompt: "old", reply: "older" });
     await first.log.rotate("verb");
-    await maintenanceOf(first.log).retain({ policy, by: "clock", dryRun: false });
+    await maintenanceOf(first.log).retain({ policy, by: "clock" });
     expect((await readPayloadLines(at.log)).filter((line) => line.includes("aes-256-gcm"))).toHaveLength(2);
     await first.log.close();
     const { log } = await openScratchLog(at, { content });
     await converse(log, { user: ANNA }, { prompt: "new", reply: "newer" });
-    await maintenanceOf(log).retain({ policy, by: "clock", dryRun: false });
+    await maintenanceOf(log).retain({ policy, by: "clock" });
     await settle(log);
     const kinds = (await readPayloadLines(at.log)).map((line) => line.slice(2, 11));
     expect(kinds).toEqual(["tombstone", "tombstone", 'payload":', 'payload":']);
@@ -161,7 +156,7 @@ describe("retention", () => {
 
   test("is refused without a policy, and where text would outlive its ledger line", async () => {
     const { log, maintenance } = await logOf(0);
-    const request = { by: "clock", dryRun: true };
+    const request = { by: "clock" };
     await expect(maintenance.retain(request)).rejects.toMatchObject({ code: "RETENTION_UNKNOWN" });
     await expect(
       maintenance.retain({ ...request, policy: { content: 90, ledger: 30 } }),
