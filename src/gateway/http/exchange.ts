@@ -6,8 +6,9 @@ import type { Dispatcher } from "undici";
 import type { Appended, AuditLog, Content, ContentKey, Entry } from "../../audit/audit-log.ts";
 import type { DurabilityMode, RecordBody, Usage } from "../../audit/record.ts";
 import { createReassembly, type AnswerKind, type Reassembly } from "../reassemble/reassembly.ts";
-import { responseHeaders } from "./headers.ts";
-import { AUDIT_UNAVAILABLE, UPSTREAM_GONE, type Refusal } from "./refusal.ts";
+import { createOutgoing } from "./outgoing.ts";
+import { createParts, type Parts } from "./parts.ts";
+import { ANSWER_TOO_LONG, AUDIT_UNAVAILABLE, SHUTTING_DOWN, UPSTREAM_GONE, type Refusal } from "./refusal.ts";
 
 export type ExchangeOptions = {
   readonly id: string;
@@ -26,6 +27,7 @@ export type ExchangeDeps = {
   readonly refuse: (refusal: Refusal) => void;
   /** The answer is in the log; without usage it was interrupted. */
   readonly answered: (usage: Usage | undefined) => void;
+  readonly onDefect: (error: unknown) => void;
 };
 
 type Outcome = Extract<RecordBody, { type: "res" }>["outcome"];
@@ -38,24 +40,30 @@ export type Exchange = {
   readonly done: Promise<void>;
 };
 
-const PART_MS = 2_000;
-const PART_BYTES = 16_384;
+type Answer = {
+  readonly status: number;
+  readonly isStream: boolean;
+  /** As upstream announced it. */
+  readonly length: number | undefined;
+  readonly reassembly: Reassembly;
+  readonly parts: Parts;
+};
+
 /** While so much waits for the disk, streams wait as well. */
 const QUEUE_BYTES = 33_554_432;
+/** The stream ended properly, but without the event that ends an answer. */
+const NO_END = "no-end";
 
 export function createExchange(options: ExchangeOptions, deps: ExchangeDeps): Exchange {
   const { id, req, kind, mode, key } = options;
   const { log, response, refuse } = deps;
+  const out = createOutgoing(response, options.headers);
   const { promise: done, resolve: settle } = Promise.withResolvers<void>();
   const began = performance.now();
   let controller: Dispatcher.DispatchController | undefined;
-  let reassembly: Reassembly | undefined;
-  let status = 0;
-  let expected: number | undefined;
-  let isStream = false;
+  let answer: Answer | undefined;
   let firstByteMs: number | undefined;
   let held: Buffer[] = [];
-  let partTimer: NodeJS.Timeout | undefined;
   /** In strict mode: chunks leave in their order, each when its part is on the disk. */
   let released: Promise<unknown> = Promise.resolve();
   /** Its record is on the way; nothing more is taken from upstream. */
@@ -63,112 +71,70 @@ export function createExchange(options: ExchangeOptions, deps: ExchangeDeps): Ex
   /** Nothing more goes to the client. */
   let failed = false;
 
-  response.on("close", () => {
-    if (!response.writableFinished) interrupt("client_abort");
-  });
-
-  /** The only way to the log from here on. When it fails, nothing more of the answer leaves. */
-  function append(entry: Entry, content?: Content): Appended | undefined {
-    try {
-      const appended = log.append(entry, content);
-      appended.durable.catch(fail);
-      return appended;
-    } catch {
-      fail();
-      return undefined;
-    }
-  }
-
-  function fail(): void {
-    if (failed) return;
-    failed = true;
-    ended = true;
-    stop("the audit log cannot be written");
-    if (response.headersSent) response.destroy();
-    else refuse(AUDIT_UNAVAILABLE);
-    settle();
-  }
-
-  function stop(why: string): void {
-    clearTimeout(partTimer);
-    held = [];
-    controller?.abort(new Error(why));
-  }
-
-  function onHeaders(headers: Record<string, string | string[] | undefined>): void {
-    const type = headers["content-type"];
-    reassembly = createReassembly(kind, typeof type === "string" ? type : undefined);
-    isStream = typeof type === "string" && type.startsWith("text/event-stream");
-    expected = headers["content-length"] === undefined ? undefined : Number(headers["content-length"]);
-    response.writeHead(status, { ...responseHeaders(headers), ...options.headers });
-    // A stream's client waits for its first event knowing that it was heard; any other answer comes in one piece anyway.
-    if (isStream) response.flushHeaders();
+  function onHeaders(status: number, headers: Record<string, string | string[] | undefined>): void {
+    const type = typeof headers["content-type"] === "string" ? headers["content-type"] : "";
+    const length = headers["content-length"];
+    const isStream = type.startsWith("text/event-stream");
+    const reassembly = createReassembly(kind, type);
+    const parts = createParts(reassembly, appendPart);
+    answer = {
+      status,
+      isStream,
+      length: length === undefined ? undefined : Number(length),
+      reassembly,
+      parts,
+    };
+    out.head(status, headers);
+    if (isStream) out.flushHead();
   }
 
   function onChunk(chunk: Buffer): void {
-    if (reassembly === undefined || ended) return;
+    if (answer === undefined || ended) return;
+    const { reassembly, isStream, parts } = answer;
     firstByteMs ??= performance.now() - began;
     reassembly.push(chunk);
-    if (reassembly.isFull) return interrupt("gateway_abort");
+    if (reassembly.isFull) return interrupt("gateway_abort", ANSWER_TOO_LONG);
     held.push(chunk);
-    if (mode === "async") return release();
-    if (mode === "strict") return hold(reassembly);
-    if (!mayBeLast(reassembly)) release();
-    if (isStream) writePartIfDue(reassembly);
+    if (mode === "strict") return releaseWhenDurable(answer);
+    if (mode === "async" || !mayHaveLast(answer)) send(takeHeld());
+    if (isStream) parts.writeWhenDue();
   }
 
   /** Whether the last byte of the answer may be among what is held. */
-  function mayBeLast({ terminalStart, bytes }: Reassembly): boolean {
-    if (isStream) return terminalStart;
-    if (expected !== undefined) return bytes >= expected;
-    return keepNewest();
-  }
-
-  /** Without a length, any chunk may be the last until the next one comes. */
-  function keepNewest(): boolean {
+  function mayHaveLast({ isStream, length, reassembly }: Answer): boolean {
+    if (isStream) return reassembly.terminalStart;
+    if (length !== undefined) return reassembly.bytes >= length;
+    // Any chunk may be the last until the next one comes.
     const newest = held.pop();
-    release();
+    send(takeHeld());
     if (newest !== undefined) held.push(newest);
     return true;
   }
 
-  function release(): void {
-    const chunks = held;
-    held = [];
-    send(chunks);
-  }
-
-  function send(chunks: readonly Buffer[]): void {
-    let isFlowing = true;
-    for (const chunk of chunks) isFlowing = response.write(chunk);
-    if (isFlowing || controller?.paused === true) return;
-    controller?.pause();
-    response.once("drain", () => controller?.resume());
-  }
-
-  function hold(current: Reassembly): void {
-    if (!isStream || mayBeLast(current)) return;
-    const chunks = held;
-    held = [];
-    const part = writePart(current);
+  function releaseWhenDurable(current: Answer): void {
+    if (!current.isStream || mayHaveLast(current)) return;
+    const chunks = takeHeld();
+    const part = current.parts.write();
     released = Promise.all([released, part?.durable]).then(
       () => (failed ? undefined : send(chunks)),
       () => undefined,
     );
   }
 
-  function writePartIfDue(current: Reassembly): void {
-    if (current.pendingBytes >= PART_BYTES) writePart(current);
-    else if (partTimer === undefined && current.pendingBytes > 0)
-      partTimer = setTimeout(() => writePart(current), PART_MS);
+  function takeHeld(): Buffer[] {
+    const chunks = held;
+    held = [];
+    return chunks;
   }
 
-  function writePart(current: Reassembly): Appended | undefined {
-    clearTimeout(partTimer);
-    partTimer = undefined;
-    const delta = current.takeDelta();
-    if (delta === undefined) return undefined;
-    const part = append({ type: "part", id, req }, { bytes: Buffer.from(delta), key });
+  function send(chunks: readonly Buffer[]): void {
+    if (out.send(chunks) || controller?.paused === true) return;
+    controller?.pause();
+    out.onDrain(() => controller?.resume());
+  }
+
+  function appendPart(bytes: Uint8Array): Appended | undefined {
+    const part = append({ type: "part", id, req }, { bytes, key });
     if (part !== undefined && log.pendingBytes() > QUEUE_BYTES) waitFor(part.durable);
     return part;
   }
@@ -181,80 +147,112 @@ export function createExchange(options: ExchangeOptions, deps: ExchangeDeps): Ex
     );
   }
 
-  /** Writes what became of it. Whatever is still held goes out by `then`, once that is on the disk. */
-  async function finish(outcome: Outcome, then: () => void): Promise<void> {
+  function interrupt(outcome: "client_abort" | "gateway_abort", refusal?: Refusal): void {
+    if (ended) return;
+    void finish(outcome, refusal);
+    held = [];
+    controller?.abort(new Error(outcome));
+  }
+
+  /**
+   * Writes what became of it, and once that is on the disk lets the client see it: what was held of a whole answer, `refusal` where
+   * nothing has gone out yet, and otherwise an end that is none.
+   */
+  async function finish(outcome: Outcome, refusal?: Refusal): Promise<void> {
     if (ended) return;
     ended = true;
-    clearTimeout(partTimer);
-    const assembled = (reassembly ?? createReassembly(kind, undefined)).finish();
+    answer?.parts.stop();
+    const last = takeHeld();
+    const isTold = outcome !== "ok" && !out.hasBegun;
+    const written = appendAnswer(outcome, isTold ? (refusal?.status ?? 0) : (answer?.status ?? 0));
+    if (written === undefined) return;
+    if (mode !== "async") await Promise.all([written.durable, released]).catch(() => undefined);
+    if (failed) return;
+    if (outcome === "ok") out.end(last);
+    else if (isTold && refusal !== undefined) refuse(refusal);
+    else out.cut();
+    settle();
+  }
+
+  function appendAnswer(outcome: Outcome, status: number): Appended | undefined {
+    const { reassembly, isStream } = answer ?? {
+      reassembly: createReassembly(kind, undefined),
+      isStream: false,
+    };
+    const assembled = reassembly.finish();
     const isWhole = outcome === "ok";
-    const usage = isWhole
-      ? (assembled.usage ?? (kind === "other" || status >= 400 ? { input: 0, output: 0 } : undefined))
-      : undefined;
-    const written = append(
+    const isError = isWhole && (assembled.isError || status >= 400);
+    const faults =
+      isStream && isWhole && !reassembly.sawTerminal() ? [...assembled.faults, NO_END] : assembled.faults;
+    // Where nothing was generated, upstream counts nothing and says nothing.
+    const none = kind === "other" || status >= 400 ? { input: 0, output: 0 } : undefined;
+    const usage = isWhole ? (assembled.usage ?? none) : undefined;
+    const appended = append(
       {
         type: "res",
         id,
         req,
-        outcome: isWhole && (assembled.isError || status >= 400) ? "upstream_error" : outcome,
+        outcome: isError ? "upstream_error" : outcome,
         status,
         finish: assembled.finish,
         ...(usage === undefined ? {} : { usage }),
         ...(firstByteMs === undefined ? {} : { ttftMs: round(firstByteMs) }),
         durationMs: round(performance.now() - began),
         raw: assembled.raw,
-        ...(assembled.faults.length === 0 ? {} : { faults: assembled.faults }),
+        ...(faults.length === 0 ? {} : { faults }),
       },
       assembled.content.length === 0 ? undefined : { bytes: assembled.content, key },
     );
-    if (written === undefined) return;
-    deps.answered(usage);
-    if (mode !== "async") await Promise.all([written.durable, released]).catch(() => undefined);
-    if (!failed && log.state().kind === "open") then();
+    if (appended !== undefined) deps.answered(usage);
+    return appended;
+  }
+
+  /** The only way to the log. When it fails, nothing more of the answer leaves. */
+  function append(entry: Entry, content?: Content): Appended | undefined {
+    try {
+      const appended = log.append(entry, content);
+      appended.durable.catch(fail);
+      return appended;
+    } catch (error) {
+      // A closed log has said why; anything else is a mistake of ours.
+      if (log.state().kind === "open") deps.onDefect(error);
+      fail();
+      return undefined;
+    }
+  }
+
+  function fail(): void {
+    if (failed) return;
+    failed = true;
+    ended = true;
+    held = [];
+    answer?.parts.stop();
+    controller?.abort(new Error("the audit log cannot be written"));
+    if (out.hasBegun) out.cut();
+    else refuse(AUDIT_UNAVAILABLE);
     settle();
   }
 
-  function interrupt(outcome: "client_abort" | "gateway_abort"): void {
-    if (ended) return;
-    const last = held;
-    void finish(outcome, () => {
-      held = last;
-      stop(outcome);
-      response.destroy();
-    });
-    controller?.abort(new Error(outcome));
-  }
-
+  response.on("close", () => {
+    if (!response.writableFinished) interrupt("client_abort");
+  });
   // The client may have gone while its request was being written down.
   if (response.destroyed) interrupt("client_abort");
 
   return {
     done,
-    abort: () => interrupt("gateway_abort"),
+    abort: () => interrupt("gateway_abort", SHUTTING_DOWN),
     handler: {
       onRequestStart: (one) => {
         controller = one;
         if (ended) one.abort(new Error("it ended before it began"));
       },
-      onResponseStart: (_, code, headers) => {
-        if (ended) return;
-        status = code;
-        onHeaders(headers);
+      onResponseStart: (_, status, headers) => {
+        if (!ended && status >= 200) onHeaders(status, headers);
       },
       onResponseData: (_, chunk) => onChunk(chunk),
-      onResponseEnd: () => {
-        const last = held;
-        void finish("ok", () => {
-          for (const chunk of last) response.write(chunk);
-          response.end();
-        });
-      },
-      onResponseError: () => {
-        void finish("upstream_gone", () => {
-          if (response.headersSent) response.destroy();
-          else refuse(UPSTREAM_GONE);
-        });
-      },
+      onResponseEnd: () => void finish("ok"),
+      onResponseError: () => void finish("upstream_gone", UPSTREAM_GONE),
     },
   };
 }

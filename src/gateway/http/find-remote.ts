@@ -14,6 +14,8 @@ const NAMES = new Set([
   "audio_url",
   "document_url",
 ]);
+/** llama-server fetches what stands in `data` of these as well, where it begins like a URL; otherwise that is base64. */
+const MEDIA = new Set(["input_audio", "input_video", "video_url", "image_url"]);
 /** Where content stands in a request. */
 const CONTENT = [
   "messages",
@@ -48,6 +50,7 @@ function inContent(value: unknown, path: string, depth: number): string | undefi
   if (typeof value !== "object" || value === null) return undefined;
   for (const [key, item] of Object.entries(value)) {
     const place = `${path}.${key}`;
+    if (MEDIA.has(key) && isRemoteData(Object(item).data)) return `${place}.data`;
     if (NAMES.has(key) && typeof item === "string" && !item.startsWith("data:")) return place;
     // Arguments and results of tools are text that the model made or reads; nobody fetches what stands in them.
     if (key === "arguments" || key === "function") continue;
@@ -56,6 +59,13 @@ function inContent(value: unknown, path: string, depth: number): string | undefi
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Base64 has no colon. llama-server takes all that begins with "http" for a URL, which no image or sound in base64 does. */
+function isRemoteData(data: unknown): boolean {
+  return (
+    typeof data === "string" && !data.startsWith("data:") && (data.startsWith("http") || data.includes(":"))
+  );
 }
 
 function isToolUse(value: object): boolean {

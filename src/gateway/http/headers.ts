@@ -56,3 +56,11 @@ export function corsHeaders(
     vary: "origin",
   };
 }
+
+/**
+ * Browsers name the page that asks, also where its site's name was made to point at this machine. Everything else than a browser
+ * names none.
+ */
+export function isForeignOrigin(origin: string | undefined, allowOrigins: readonly string[]): boolean {
+  return origin !== undefined && !allowOrigins.includes(origin);
+}

@@ -7,13 +7,14 @@ export async function readBody(
   maxBytes: number,
 ): Promise<Buffer | Refusal | "gone"> {
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) return tooLarge(maxBytes);
+  if (request.destroyed) return "gone";
   return await new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
     request.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes > maxBytes) {
-        request.removeAllListeners("data").pause();
+        request.removeAllListeners("data");
         resolve(tooLarge(maxBytes));
       } else chunks.push(chunk);
     });

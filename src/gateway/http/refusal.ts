@@ -29,12 +29,38 @@ export const UPSTREAM_GONE: Refusal = {
   retryAfter: 5,
 };
 
+export const ANSWER_TOO_LONG: Refusal = {
+  status: 502,
+  code: "answer_too_long",
+  message: "The answer is longer than the audit log keeps",
+};
+
 export const SHUTTING_DOWN: Refusal = {
   status: 503,
   code: "shutting_down",
   message: "The gateway is ending",
   retryAfter: 5,
 };
+
+/** Only the log reads it. */
+export const CLIENT_GONE: Refusal = {
+  status: 499,
+  code: "client_gone",
+  message: "The client went away before its request was whole",
+};
+
+export const NO_ROUTE: Refusal = { status: 404, code: "route_unknown", message: "There is no such route" };
+
+export const NO_HOST: Refusal = { status: 400, code: "bad_http", message: "The request names no host" };
+
+/** A page of another site may make its reader's browser ask, even where it may not read the answer. */
+export const FOREIGN_ORIGIN: Refusal = {
+  status: 403,
+  code: "origin_denied",
+  message: "Browsers may not ask from this origin",
+};
+
+export const DEFECT: Refusal = { status: 500, code: "gateway_defect", message: "The gateway failed" };
 
 /** As OpenAI's and as Anthropic's clients parse it. */
 export function refusalBody({ status, code, message }: Refusal, family: Family): string {

@@ -1,0 +1,126 @@
+/** A gateway between a server that a test plays and clients of the test, with a log of its own. */
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import type { AuditLog } from "../../../src/audit/audit-log.ts";
+import type { LedgerRecord, RecordType, Usage } from "../../../src/audit/record.ts";
+import { createGateway, type Gateway, type GatewayOptions } from "../../../src/gateway/http/gateway.ts";
+import type { Health } from "../../../src/gateway/http/own-routes.ts";
+import { readPayloadLines, readRecords } from "../../audit/write/read-back.ts";
+import { openScratchLog, scratchFolder } from "../../audit/write/scratch-log.ts";
+import { startUpstream, type Answer, type Upstream } from "./upstream.ts";
+
+export type Of<Type extends RecordType> = Extract<LedgerRecord, { type: Type }>;
+
+export type Rig = {
+  readonly port: number;
+  readonly socketPath: string;
+  readonly upstream: Upstream;
+  readonly gateway: Gateway;
+  readonly log: AuditLog;
+  readonly answered: readonly (Usage | undefined)[];
+  readonly defects: readonly unknown[];
+  /** Of the log on the disk, as it is now. */
+  records<Type extends RecordType>(type: Type): Promise<readonly Of<Type>[]>;
+  /** Waits for so many of them. */
+  untilRecords<Type extends RecordType>(type: Type, count: number): Promise<readonly Of<Type>[]>;
+  /** Content of a record's payload line. */
+  payloadOf(seq: number): Promise<string | undefined>;
+  close(): Promise<void>;
+};
+
+export type RigOptions = Partial<GatewayOptions> & {
+  readonly answer: Answer;
+  readonly log?: AuditLog;
+  readonly hasRoom?: () => boolean;
+  readonly health?: () => Promise<Health>;
+};
+
+const WAIT_MS = 5_000;
+const open = new Set<Rig>();
+
+export async function startRig({
+  answer,
+  log: given,
+  hasRoom,
+  health,
+  ...options
+}: RigOptions): Promise<Rig> {
+  const upstream = await startUpstream(answer);
+  const at = await scratchFolder();
+  const log = given ?? (await openScratchLog(at)).log;
+  const answered: (Usage | undefined)[] = [];
+  const defects: unknown[] = [];
+  const gateway = createGateway(
+    {
+      upstreamSocket: upstream.socketPath,
+      alias: "demo",
+      mode: "request",
+      identity: { pepper: Buffer.alloc(32, 1) },
+      native: [],
+      maxBodyBytes: 1 << 20,
+      allowOrigins: [],
+      ...options,
+    },
+    {
+      log,
+      hasRoom: hasRoom ?? (() => true),
+      health: health ?? (async () => ({ status: "ok" })),
+      answered: (usage) => answered.push(usage),
+      onDefect: (error) => defects.push(error),
+    },
+  );
+  const tcp = gateway.server("tcp");
+  tcp.listen(0, "127.0.0.1");
+  await once(tcp, "listening");
+  const socketPath = join(dirname(upstream.socketPath), "gateway.sock");
+  const socket = gateway.server("socket");
+  socket.listen(socketPath);
+  await once(socket, "listening");
+
+  async function records<Type extends RecordType>(type: Type): Promise<readonly Of<Type>[]> {
+    return (await readRecords(at.log)).filter((one): one is Of<Type> => one.type === type);
+  }
+
+  const rig: Rig = {
+    port: (tcp.address() as AddressInfo).port,
+    socketPath,
+    upstream,
+    gateway,
+    log,
+    answered,
+    defects,
+    records,
+    untilRecords: async (type, count) => {
+      await until(async () => (await records(type)).length >= count);
+      return await records(type);
+    },
+    payloadOf: async (seq) => {
+      const lines = (await readPayloadLines(at.log)).map(
+        (line) => JSON.parse(line) as { payload: number; text: string },
+      );
+      return lines.find(({ payload }) => payload === seq)?.text;
+    },
+    close: async () => {
+      open.delete(rig);
+      await gateway.close();
+      if (given === undefined) await log.close();
+      await upstream.stop();
+    },
+  };
+  open.add(rig);
+  return rig;
+}
+
+/** After each test: the rigs that it left open. */
+export async function closeRigs(): Promise<void> {
+  for (const rig of open) await rig.close();
+}
+
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + WAIT_MS;
+  while (!(await isSo())) {
+    if (performance.now() > deadline) throw new Error(`It is not so after ${WAIT_MS} ms: ${isSo.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
