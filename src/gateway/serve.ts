@@ -1,6 +1,9 @@
 /** The gateway from top to bottom: its log, its doors, and what happens by the clock. */
 import { chmod, readFile, rm } from "node:fs/promises";
 import type { Server } from "node:http";
+import { createLogService } from "../audit/control/log-service.ts";
+import { answerControl } from "../audit/control/server.ts";
+import { createMaintenance, type Maintenance } from "../audit/maintain/maintenance.ts";
 import { readOrMakePepper } from "../audit/pepper.ts";
 import type { LoggedConfig } from "../audit/record.ts";
 import { witnessAt } from "../audit/write/ask-witness.ts";
@@ -31,11 +34,25 @@ export async function serve(config: GatewayConfig, note: (text: string) => void)
   const clients = keys.clients === undefined ? undefined : await readClients(keys.clients);
   const uiSecret = keys.uiJwt === undefined ? undefined : await readSecret(keys.uiJwt);
 
+  let maintenance: Maintenance | undefined;
+
+  function onDefect(error: unknown): void {
+    note(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+
+  async function retain(): Promise<void> {
+    await maintenance?.retain({ by: "gateway" });
+  }
+
   const log = await openReopeningLog(
     { ...settings, signingKey: keys.signing, config: loggedConfig(config) },
     {
       ...(config.witness === undefined ? {} : { askWitness: witnessAt(config.witness.socket) }),
-      onOpened: async () => undefined,
+      onOpened: async (opened, server) => {
+        maintenance = createMaintenance(opened, { policy: settings.retention, now: Date.now, isIdle: false });
+        await maintenance.resume();
+        answerControl(server, createLogService(opened, maintenance), onDefect);
+      },
       onClosed: (why) => note(why.message),
       onNote: note,
     },
@@ -59,7 +76,7 @@ export async function serve(config: GatewayConfig, note: (text: string) => void)
       hasRoom: () => disk.hasRoom(),
       health: async () => await readHealth(),
       answered: (usage) => accounts.answered(usage),
-      onDefect: (error) => note(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+      onDefect,
     },
   );
 
@@ -81,10 +98,12 @@ export async function serve(config: GatewayConfig, note: (text: string) => void)
     accounts,
     upstreamSocket: config.upstream.socket,
     activity: () => gateway.activity(),
-    retain: async () => undefined,
+    retain,
     onNote: note,
   };
   await disk.look();
+  // What an earlier process kept beyond its time, or for its session alone, goes before anything new comes.
+  await retain();
   // The first look only remembers where llama-server's counters stand.
   await reconcile(timing);
   const stopTimers = startTimers(timing);
