@@ -103,7 +103,7 @@ function send(response: ServerResponse, status: number, body: string): void {
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+  for await (const chunk of request) {
     const part: Buffer = chunk;
     bytes += part.length;
     if (bytes > MAX_BODY_BYTES) return undefined;
