@@ -27,6 +27,7 @@ const REFUSALS: Readonly<Partial<Record<string, Refusal>>> = {
     message: "The request took too long to arrive",
   },
 };
+const LEFT: ReadonlySet<string> = new Set(["ECONNRESET", "HPE_INVALID_EOF_STATE"]);
 const NO_TUNNEL: Refusal = { status: 405, code: "method_not_allowed", message: "There is no proxy here" };
 
 export function createDoor({ onRequest, onRefused }: DoorHandlers): Server {
@@ -53,9 +54,7 @@ export function createDoor({ onRequest, onRefused }: DoorHandlers): Server {
   /** Smuggled lengths, broken headers, headers that are too long or come too slowly. */
   function refuse(method: string, refusal: Refusal, socket: Duplex): void {
     onRefused(method, refusal);
-    const current = answering.get(socket);
-    // In the middle of an answer anything else would be read as a part of it.
-    if (current?.headersSent === true && !current.writableFinished) return void socket.destroy();
+    if (isAnswering(answering.get(socket))) return void socket.destroy();
     const body = refusalBody(refusal, "openai");
     socket.end(
       `HTTP/1.1 ${refusal.status} Refused\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
@@ -63,11 +62,18 @@ export function createDoor({ onRequest, onRefused }: DoorHandlers): Server {
   }
 
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+    // Nobody is left to be told; a request that this cut short says so itself.
+    if (!socket.writable || LEFT.has(error.code ?? "")) return void socket.destroy();
     refuse("", REFUSALS[error.code ?? ""] ?? BAD_HTTP, socket);
   });
   server.on("connect", (_, socket) => refuse("CONNECT", NO_TUNNEL, socket));
   // Whatever it expects, it gets an answer.
   server.on("checkExpectation", take);
   return server;
+}
+
+/** Whatever else were written then would be taken for the answer, or a part of it. */
+function isAnswering(response: ServerResponse | undefined): boolean {
+  if (response === undefined || response.writableFinished) return false;
+  return response.headersSent || response.req.complete;
 }

@@ -12,7 +12,7 @@ export async function verifyUiUser(token: string, secret: Uint8Array): Promise<s
       requiredClaims: ["sub", "exp"],
       issuer: "open-webui",
     });
-    return payload.sub;
+    return payload.sub === "" ? undefined : payload.sub;
   } catch (error) {
     if (error instanceof JOSEError) return undefined;
     throw error;

@@ -34,13 +34,8 @@ export function begin(where: Where, question: Question = {}): ClientRequest {
   const bytes =
     body === undefined || body instanceof Buffer || typeof body === "string" ? body : JSON.stringify(body);
   const to = "port" in where ? { host: "127.0.0.1", port: where.port } : where;
-  const call = request({
-    ...to,
-    method,
-    path,
-    agent: false,
-    headers: { ...lengthOf(bytes), ...question.headers },
-  });
+  const length = question.headers?.["transfer-encoding"] === undefined ? lengthOf(bytes) : {};
+  const call = request({ ...to, method, path, agent: false, headers: { ...length, ...question.headers } });
   call.end(bytes);
   return call;
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { answerOf, ask, begin, closed, collect, errorOf } from "./client.ts";
@@ -101,7 +102,7 @@ describe("nothing leaves before it is written down", () => {
     ["with a length", json(CHAT)],
     [
       "without a length",
-      (response: import("node:http").ServerResponse) => {
+      (response: ServerResponse) => {
         response.write(JSON.stringify(CHAT).slice(0, 20));
         setTimeout(() => response.end(JSON.stringify(CHAT).slice(20)), 20);
       },

@@ -1,0 +1,311 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, test } from "vitest";
+import { ask, ASK, begin, CHAT_PATH, collect, errorOf, sendRaw, type Question } from "./client.ts";
+import { closeRigs, startRig, until, type Rig } from "./rig.ts";
+import { CHAT, json } from "./upstream.ts";
+
+afterEach(closeRigs);
+
+/** What every refusal has in common: a status and a code for the client, a record, and a gateway that goes on. */
+async function expectRefused(rig: Rig, question: Question, want: { status: number; code: string }) {
+  const seen = await ask(rig, question);
+  expect(seen.status).toBe(want.status);
+  expect(errorOf(seen)).toMatchObject({ code: want.code });
+  const [reject] = await rig.untilRecords("reject", 1);
+  expect(reject).toMatchObject({ ...want, id: seen.headers["x-request-id"] });
+  await expectGoesOn(rig);
+  return { seen, reject };
+}
+
+async function expectGoesOn(rig: Rig): Promise<void> {
+  const before = rig.upstream.received.length;
+  expect(before).toBe(0);
+  expect(await ask(rig, { path: CHAT_PATH })).toMatchObject({ status: 200, text: JSON.stringify(CHAT) });
+  expect(rig.defects).toEqual([]);
+}
+
+describe("a body", () => {
+  test.each([
+    ["that is broken JSON", '{"messages":[', 400, "invalid_json"],
+    ["that is no object", "[]", 400, "invalid_json"],
+    ["that is empty", "", 400, "invalid_json"],
+    ["that is not UTF-8", Buffer.from([0x22, 0xff, 0x22]), 400, "invalid_json"],
+    ["for another model", { ...ASK, model: "gpt-9" }, 404, "model_not_found"],
+    ["whose model is no name", { ...ASK, model: {} }, 404, "model_not_found"],
+    [
+      "with a URL to be fetched",
+      { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "http://x/" } }] }] },
+      400,
+      "remote_content",
+    ],
+  ])("%s is refused", async (...[, body, status, code]) => {
+    const rig = await startRig({ answer: json(CHAT) });
+    await expectRefused(rig, { body }, { status, code });
+  });
+
+  test("without a model's name is taken", async () => {
+    const rig = await startRig({ answer: json(CHAT) });
+    expect((await ask(rig, { body: { messages: [] } })).status).toBe(200);
+  });
+
+  test.each(["content-length", "chunked"])("over the limit (%s) is refused while it comes", async (how) => {
+    const rig = await startRig({ answer: json(CHAT), maxBodyBytes: 100_000 });
+    const headers: Record<string, string> = how === "chunked" ? { "transfer-encoding": "chunked" } : {};
+    const call = begin(rig, { headers, body: "x".repeat(3_000_000) });
+    const seen = await collect(call);
+    expect(seen.status).toBe(413);
+    expect(errorOf(seen)).toMatchObject({ code: "body_too_large" });
+    await rig.untilRecords("reject", 1);
+    await expectGoesOn(rig);
+  });
+
+  test("is refused in the words of Anthropic's API where that is asked", async () => {
+    const rig = await startRig({ answer: json(CHAT) });
+    const seen = await ask(rig, { path: "/v1/messages?beta=true", body: "{" });
+    expect(JSON.parse(seen.text)).toEqual({
+      type: "error",
+      error: {
+        type: "invalid_request_error",
+        message: expect.stringContaining("invalid_json"),
+      },
+    });
+  });
+
+  test("that never becomes whole leaves a record", async () => {
+    const rig = await startRig({ answer: json(CHAT) });
+    const call = begin(rig, { headers: { "content-length": "9999" }, body: "{" }).on(
+      "error",
+      () => undefined,
+    );
+    await sleep(50);
+    call.destroy();
+    expect(await rig.untilRecords("reject", 1)).toMatchObject([{ status: 499, code: "client_gone" }]);
+    await expectGoesOn(rig);
+  });
+});
+
+describe("a route", () => {
+  test.each([
+    ["GET", "/slots", 403, "route_denied", "/slots"],
+    ["POST", "/slots/secret-of-mine", 403, "route_denied", "/slots/:id_slot"],
+    ["POST", "/props", 403, "route_denied", "/props"],
+    ["POST", "/completion", 403, "route_denied", "/completion"],
+    ["GET", "/v1/stream", 403, "route_denied", "/v1/stream"],
+    ["GET", CHAT_PATH, 405, "method_not_allowed", CHAT_PATH],
+    ["GET", "/what-i-typed", 404, "route_unknown", "unknown"],
+    ["POST", "/v1/chat%2fcompletions", 404, "route_unknown", "unknown"],
+    ["POST", "/v1/./chat/completions", 404, "route_unknown", "unknown"],
+    ["POST", "//v1/chat/completions", 404, "route_unknown", "unknown"],
+    ["POST", "/v1/chat/completions/", 404, "route_unknown", "unknown"],
+    ["POST", "/v1/chat/completions;x", 404, "route_unknown", "unknown"],
+    ["POST", "/v1\\chat\\completions", 404, "route_unknown", "unknown"],
+    ["POST", "http://elsewhere/v1/chat/completions", 404, "route_unknown", "unknown"],
+    ["POST", "/V1/chat/completions", 404, "route_unknown", "unknown"],
+  ])("%s %s is refused: %i %s", async (...[method, path, status, code, route]) => {
+    const rig = await startRig({ answer: json(CHAT) });
+    const { reject } = await expectRefused(rig, { method, path }, { status, code });
+    expect(reject).toMatchObject({ method, route });
+  });
+
+  test("that the policy names is let through", async () => {
+    const rig = await startRig({ answer: json({ content: "x" }), native: ["completion"] });
+    expect((await ask(rig, { path: "/completion", body: { prompt: "x" } })).status).toBe(200);
+    expect(await rig.records("req")).toMatchObject([{ route: "completion" }]);
+  });
+});
+
+describe("a key", () => {
+  const identity = {
+    pepper: Buffer.alloc(32),
+    // SHA-256 of "good".
+    clients: [{ id: "aider", sha256: "770e607624d689265ca6c44884d0807d9b054d23c473c106c72be9de08b7376c" }],
+  };
+
+  test.each([
+    ["none", {}],
+    ["an unknown one", { authorization: "Bearer bad" }],
+    ["one of another scheme", { authorization: "Basic good" }],
+  ])("%s is refused, on any route", async (_, headers: Record<string, string>) => {
+    const rig = await startRig({ answer: json(CHAT), identity });
+    for (const path of [CHAT_PATH, "/v1/messages", "/slots", "/nothing"]) {
+      const seen = await ask(rig, { path, headers });
+      expect(seen.status).toBe(401);
+      expect(seen.text).toContain(path === "/v1/messages" ? '"type":"error"' : '"code":"invalid_api_key"');
+    }
+    const rejects = await rig.untilRecords("reject", 4);
+    expect(new Set(rejects.map(({ code }) => code))).toEqual(new Set(["invalid_api_key"]));
+    expect(JSON.stringify(rejects)).not.toContain("bad");
+    expect(rig.upstream.received).toEqual([]);
+  });
+
+  test.each([{ authorization: "Bearer good" }, { "x-api-key": "good" }])(
+    "that is known names its client and goes no further: %o",
+    async (headers) => {
+      const rig = await startRig({ answer: json(CHAT), identity });
+      expect((await ask(rig, { headers: { ...headers } })).status).toBe(200);
+      expect(await rig.records("req")).toMatchObject([{ who: { client: "aider", strength: "key" } }]);
+      expect(JSON.stringify(rig.upstream.received[0]?.headers)).not.toContain("good");
+    },
+  );
+
+  test("is not asked for at the host's socket, where a wrong one is refused all the same", async () => {
+    const rig = await startRig({ answer: json(CHAT), identity });
+    const { socketPath } = rig;
+    expect((await ask({ socketPath })).status).toBe(200);
+    expect(await rig.records("req")).toMatchObject([{ who: { client: "host", strength: "socket" } }]);
+    expect((await ask({ socketPath }, { headers: { authorization: "Bearer bad" } })).status).toBe(401);
+  });
+});
+
+describe("headers", () => {
+  test("that open side doors do not reach upstream, and answers show nothing of its own", async () => {
+    const rig = await startRig({
+      answer: (response) => {
+        response.setHeader("access-control-allow-origin", "*");
+        response.setHeader("server", "llama.cpp");
+        return json(CHAT)(response, { method: "", url: "", headers: {}, body: "" });
+      },
+    });
+    const seen = await ask(rig, {
+      headers: {
+        "x-conversation-id": "1",
+        cookie: "a=b",
+        authorization: "Bearer x",
+        "accept-encoding": "gzip",
+        "x-forwarded-for": "1.2.3.4",
+        "anthropic-version": "2023-06-01",
+      },
+    });
+    expect(Object.keys(rig.upstream.received[0]?.headers ?? {}).sort()).toEqual([
+      "accept-encoding",
+      "anthropic-version",
+      "connection",
+      "content-length",
+      "content-type",
+      "host",
+    ]);
+    expect(rig.upstream.received[0]?.headers["accept-encoding"]).toBe("identity");
+    expect(Object.keys(seen.headers).filter((name) => name.startsWith("access-control-"))).toEqual([]);
+    expect(seen.headers["server"]).toBeUndefined();
+  });
+
+  test("of a page of another site are refused, those of an allowed one are answered", async () => {
+    const allowOrigins = ["https://ui.example"];
+    const rig = await startRig({ answer: json(CHAT), allowOrigins });
+    const foreign = { origin: "https://evil.example" };
+    await expectRefused(rig, { headers: foreign }, { status: 403, code: "origin_denied" });
+    const preflight = { method: "OPTIONS", headers: { ...foreign, "access-control-request-method": "POST" } };
+    expect((await ask(rig, preflight)).headers["access-control-allow-origin"]).toBeUndefined();
+    const own = { origin: "https://ui.example" };
+    expect((await ask(rig, { ...preflight, headers: own })).headers["access-control-allow-origin"]).toBe(
+      own.origin,
+    );
+    expect(await ask(rig, { headers: own })).toMatchObject({
+      status: 200,
+      headers: { "access-control-allow-origin": own.origin, vary: "origin" },
+    });
+  });
+});
+
+describe("bytes that are no request", () => {
+  const HEAD = `POST ${CHAT_PATH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`;
+
+  test.each([
+    ["two lengths", `${HEAD}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`, 400, "bad_http"],
+    [
+      "a length and chunks",
+      `${HEAD}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+      400,
+      "bad_http",
+    ],
+    [
+      "an odd transfer coding",
+      `${HEAD}transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n`,
+      400,
+      "bad_http",
+    ],
+    ["a folded header", `${HEAD}x: a\r\n b\r\ncontent-length: 2\r\n\r\n{}`, 400, "bad_http"],
+    ["a bare line feed", `GET /v1/models HTTP/1.1\nhost: x\n\n`, 400, "bad_http"],
+    ["a space before a colon", `${HEAD}content-length : 2\r\n\r\n{}`, 400, "bad_http"],
+    ["headers too long", `${HEAD}x: ${"a".repeat(20_000)}\r\n\r\n`, 431, "headers_too_large"],
+    ["no host", "GET /v1/models HTTP/1.1\r\nconnection: close\r\n\r\n", 400, "bad_http"],
+    ["a tunnel", "CONNECT elsewhere:443 HTTP/1.1\r\nhost: x\r\n\r\n", 405, "method_not_allowed"],
+    ["garbage", "\x16\x03\x01\x02\x00\x01\x00", 400, "bad_http"],
+  ])("with %s are refused with a record", async (...[, bytes, status, code]) => {
+    const rig = await startRig({ answer: json(CHAT) });
+    const text = await sendRaw(rig.port, bytes);
+    expect(text).toContain(`HTTP/1.1 ${status} `);
+    expect(text).toContain(`"code":"${code}"`);
+    expect(await rig.untilRecords("reject", 1)).toMatchObject([{ status, code, route: "unknown" }]);
+    await expectGoesOn(rig);
+  });
+
+  test("in the middle of an answer end it, and stand in no answer", async () => {
+    const rig = await startRig({
+      answer: async (response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        response.write("data: {}\n\n");
+        await sleep(200);
+        response.end();
+      },
+    });
+    const text = await sendRaw(rig.port, `${HEAD}content-length: 2\r\n\r\n{}\x00\x01 no request\r\n\r\n`);
+    expect(text).not.toContain("bad_http");
+    await until(() => rig.gateway.activity().inFlight === 0);
+    expect(await rig.untilRecords("res", 1)).toMatchObject([{ outcome: "client_abort" }]);
+    expect(await rig.records("reject")).toMatchObject([{ code: "bad_http" }]);
+  });
+
+  test("an expectation gets an answer", async () => {
+    const rig = await startRig({ answer: json(CHAT) });
+    const text = await sendRaw(
+      rig.port,
+      `${HEAD}connection: close\r\nexpect: miracles\r\ncontent-length: 2\r\n\r\n{}`,
+    );
+    expect(text).toContain("HTTP/1.1 200 ");
+  });
+});
+
+describe("the gateway's own routes", () => {
+  test("list the model without its path", async () => {
+    const model = {
+      id: "demo",
+      object: "model",
+      created: 5,
+      owned_by: "llamacpp",
+      meta: { path: "/secret" },
+    };
+    const rig = await startRig({ answer: json({ models: [{ path: "/secret" }], data: [model] }) });
+    for (const path of ["/v1/models", "/models"])
+      expect(JSON.parse((await ask(rig, { method: "GET", path })).text)).toEqual({
+        object: "list",
+        data: [{ id: "demo", object: "model", created: 5, owned_by: "cloister" }],
+      });
+  });
+
+  test("say how it is", async () => {
+    let status: "ok" | "degraded" | "loading" | "closed" = "ok";
+    const rig = await startRig({ answer: json({}), health: async () => ({ status, reason: "why" }) });
+    for (const [next, code] of [
+      ["ok", 200],
+      ["degraded", 200],
+      ["loading", 503],
+      ["closed", 503],
+    ] as const) {
+      status = next;
+      const seen = await ask(rig, { method: "GET", path: "/health" });
+      expect([seen.status, JSON.parse(seen.text)]).toEqual([code, { status: next, reason: "why" }]);
+    }
+  });
+});
+
+test("a disk that is nearly full refuses what is new, with a record", async () => {
+  let hasRoom = false;
+  const rig = await startRig({ answer: json(CHAT), hasRoom: () => hasRoom });
+  const seen = await ask(rig);
+  expect(seen.status).toBe(503);
+  expect(errorOf(seen)).toMatchObject({ code: "audit_unavailable" });
+  await rig.untilRecords("reject", 1);
+  hasRoom = true;
+  await expectGoesOn(rig);
+});
