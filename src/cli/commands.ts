@@ -6,6 +6,7 @@ import { downCommand } from "../commands/down.ts";
 import { fetchCommand } from "../commands/fetch.ts";
 import { loadCommand } from "../commands/load.ts";
 import { lockCommand } from "../commands/lock.ts";
+import { LOG_COMMANDS } from "../commands/log.ts";
 import { removeCommand } from "../commands/remove.ts";
 import { reproduceCommand } from "../commands/reproduce.ts";
 import { statusCommand } from "../commands/status.ts";
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   upCommand,
   statusCommand,
   verifyCommand,
+  ...LOG_COMMANDS,
   downCommand,
   removeCommand,
   demoCommand,

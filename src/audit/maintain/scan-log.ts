@@ -23,46 +23,48 @@ export type Scanned = {
 /** Enough of a payload line to say what it is. */
 const HEAD_BYTES = 200;
 const SEALED = /^\{"payload":\d+,"codec":"aes-256-gcm","key":"([^"\\]+)"/;
+/** Thrown to leave a file that need not be read to its end. */
+const ENOUGH = new Error("enough was read");
 const TOMBSTONE = '{"tombstone":';
 
 /**
- * A record whose payload line is not there yet, as it may be at the end of a segment that is being written, is not handed over.
+ * `onRecord` may say "stop". A record whose payload line is not there yet, as it may be at the end of a segment that is being written, is not handed over.
  * Throws AppError LOG_DAMAGED (integrity), and what reading throws.
  */
 export async function scanSegment(
   log: string,
   segment: SegmentFile,
-  onRecord: (scanned: Scanned) => void,
+  onRecord: (scanned: Scanned) => "stop" | undefined,
 ): Promise<void> {
   const { name } = segment;
   let waiting: LedgerRecord | undefined;
+
+  function hand(scanned: Scanned): void {
+    if (onRecord(scanned) === "stop") throw ENOUGH;
+  }
+
   await readStoredLines(log, segment, (line, offset) => {
     if (isLedgerLine(line)) {
       if (waiting !== undefined) throw damaged(name, `record ${waiting.seq} has no payload line`);
       const record = parseLedgerLine(line);
-      if (payloadRef(record) === undefined) onRecord({ record, segment: name, payload: { kind: "none" } });
+      if (payloadRef(record) === undefined) hand({ record, segment: name, payload: { kind: "none" } });
       else waiting = record;
       return;
     }
     if (waiting === undefined) throw damaged(name, `the line at byte ${offset} belongs to no record`);
     const record = waiting;
     waiting = undefined;
-    onRecord({ record, segment: name, payload: stateOf(line), place: { offset, bytes: line.length } });
+    hand({ record, segment: name, payload: stateOf(line), place: { offset, bytes: line.length } });
   });
 }
 
 /** undefined for an empty segment. */
 export async function firstRecord(log: string, segment: SegmentFile): Promise<LedgerRecord | undefined> {
   let first: LedgerRecord | undefined;
-  const enough = new Error("the first line is enough");
-  try {
-    await readStoredLines(log, segment, (line) => {
-      first = parseLedgerLine(line);
-      throw enough;
-    });
-  } catch (error) {
-    if (error !== enough) throw error;
-  }
+  await readStoredLines(log, segment, (line) => {
+    first = parseLedgerLine(line);
+    throw ENOUGH;
+  });
   return first;
 }
 
@@ -71,9 +73,13 @@ async function readStoredLines(
   segment: SegmentFile,
   onLine: (line: Buffer, offset: number) => void,
 ): Promise<void> {
-  await readStored(log, segment, async (chunks) => {
-    await readLines(chunks, onLine, segment.name);
-  });
+  try {
+    await readStored(log, segment, async (chunks) => {
+      await readLines(chunks, onLine, segment.name);
+    });
+  } catch (error) {
+    if (error !== ENOUGH) throw error;
+  }
 }
 
 export function payloadRef(record: LedgerRecord) {

@@ -99,7 +99,7 @@ async function openAndUse<T>(
 }
 
 /** Root writes as the folder's owner, whose files the gateway will have to open again. Throws AppError LOG_UNREACHABLE (preflight). */
-async function asOwner<T>(folder: string, work: () => Promise<T>): Promise<T> {
+export async function asOwner<T>(folder: string, work: () => Promise<T>): Promise<T> {
   const { uid, gid } = await stat(folder);
   if (process.geteuid?.() !== 0 || uid === 0) return await work();
   const group = process.getegid?.() ?? 0;
