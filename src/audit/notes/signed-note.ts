@@ -3,7 +3,7 @@ import { AppError } from "../../shared/errors.ts";
 import { parseBase64, toBase64 } from "./base64.ts";
 import { NOTE_SIGNATURE, type Signer, type Verifier } from "./keys.ts";
 
-export type NoteSignature = { readonly name: string; readonly id: number; readonly signature: Uint8Array };
+type NoteSignature = { readonly name: string; readonly id: number; readonly signature: Uint8Array };
 
 export type SignedNote = {
   /** What is signed, its last newline included. */
@@ -36,7 +36,7 @@ export function parseNote(note: string): SignedNote {
   return { text: note.slice(0, split + 1), signatures: parseSignatures(note.slice(split + 2)) };
 }
 
-export function parseSignatures(lines: string): readonly NoteSignature[] {
+function parseSignatures(lines: string): readonly NoteSignature[] {
   if (!lines.endsWith("\n")) throw malformed("its last line does not end");
   const each = lines.slice(0, -1).split("\n");
   if (each.length > MAX_SIGNATURES) throw malformed("it has too many signatures");

@@ -55,7 +55,7 @@ test("a write that a full disk cut short leaves nothing behind, and the next one
   const child = join(import.meta.dirname, "append-child.ts");
   // The limit is on the size of the file, in blocks of 512 bytes: the first note ends before it, and the second one behind.
   const limited = 'ulimit -f 1 && exec "$0" "$@"';
-  const said = execFileSync("dash", ["-c", limited, process.execPath, child, log, note(3)]).toString();
+  const said = execFileSync("sh", ["-c", limited, process.execPath, child, log, note(3)]).toString();
   expect(said).toBe("EFBIG\n");
   expect(await readCheckpointNotes(log)).toEqual([note(1)]);
   await appendCheckpoint(log, note(2));
