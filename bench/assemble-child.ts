@@ -16,7 +16,7 @@ const store = forgetfulStore(await openStore(storeRoot), recalled);
 const names = (await readRecipes(imagesFolder)).map(({ name }) => name);
 const locked = await Promise.all(names.map((name) => readLock(imagesFolder, name)));
 // Measured against tools that know no program of ours.
-const recipes = locked.filter(({ recipe }) => recipe.program === undefined);
+const recipes = locked.filter(({ recipe }) => recipe.programs === undefined);
 if (what === "image") {
   const options = { backends: "all", ignoreCompiled: false, programs: new Map() } as const;
   await buildImages(recipes, options, { store, reporter, jobs: 2, signal: new AbortController().signal });

@@ -22,7 +22,7 @@ type Root = {
 };
 
 export type ImageOptions = Pick<BuildInput, "backends" | "ignoreCompiled"> & {
-  /** By the name of the recipe that asks for it. */
+  /** By their entries. */
   readonly programs: ReadonlyMap<string, BundledProgram>;
 };
 
@@ -40,7 +40,7 @@ export async function buildImages(
     const additions = [
       ...(await compiledFiles(locked, options, deps)),
       ...(await takenFiles(locked, deps)),
-      ...(await programFile(locked, options, deps)),
+      ...(await programFiles(locked, options, deps)),
     ];
     const assembled = await assembleRoot(
       {
@@ -79,15 +79,18 @@ async function takenFiles({ recipe, lock }: LockedRecipe, deps: BuildDeps): Prom
   return nodes;
 }
 
-async function programFile(
-  { name, recipe, lock }: LockedRecipe,
+async function programFiles(
+  { recipe, lock }: LockedRecipe,
   { programs }: ImageOptions,
   { store }: BuildDeps,
 ): Promise<Tree> {
-  if (recipe.program === undefined) return [];
-  const program = programs.get(name);
-  if (program === undefined) throw new Error(`No program was bundled for ${name}`);
-  return [fileNode(recipe.program.to, await store.add([Buffer.from(program.code)]), lock.epoch)];
+  const nodes: TreeNode[] = [];
+  for (const { entry, to } of recipe.programs ?? []) {
+    const program = programs.get(entry);
+    if (program === undefined) throw new Error(`Nothing was bundled from ${entry}`);
+    nodes.push(fileNode(to, await store.add([Buffer.from(program.code)]), lock.epoch));
+  }
+  return nodes;
 }
 
 function fileNode(to: string, { digest, sizeBytes }: StoredBlob, epoch: number): TreeNode {

@@ -1,6 +1,7 @@
 /** From locks to the one tar. Nothing here asks a mirror, a clock or the environment. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { compareCodeUnits } from "../shared/order.ts";
 import type { Reporter } from "../shared/reporter.ts";
 import type { Store } from "../shared/store/store.ts";
 import { VERSION } from "../shared/version.ts";
@@ -12,7 +13,7 @@ import { readModels } from "./appliance/read-model.ts";
 import { takeTools } from "./appliance/tools.ts";
 import { unpackDeb } from "./assemble/unpack-deb.ts";
 import { buildImages } from "./build-images.ts";
-import { bundleProgram, CLI_ENTRY, type BundledProgram } from "./bundle.ts";
+import { bundleProgram, CLI_ENTRY, VERIFIER_ENTRY, type BundledProgram } from "./bundle.ts";
 import { applianceBom } from "./evidence/appliance-bom.ts";
 import type { Bom } from "./evidence/bom.ts";
 import { lockBoms } from "./evidence/lock-boms.ts";
@@ -69,7 +70,7 @@ export async function planBuild(input: BuildInput, deps: BuildDeps): Promise<App
   );
 
   const npmLock = parseNpmLock(await readFile(join(input.repository, "package-lock.json"), "utf8"));
-  const boms = lockBoms(recipes, (name) => npmComponents(npmLock, programs.get(name)?.packages ?? []));
+  const boms = lockBoms(recipes, (recipe) => npmComponents(npmLock, packagesOf(recipe, programs)));
   const ownBom = programBom(npmLock, program.packages, epoch);
   const whole = applianceBom({ images, models, boms, program: ownBom }, epoch);
 
@@ -81,7 +82,7 @@ export async function planBuild(input: BuildInput, deps: BuildDeps): Promise<App
     models,
     files: [
       ...taken.flat(),
-      ...programMembers(program.code),
+      ...programMembers(program.code, programs.get(VERIFIER_ENTRY)?.code ?? ""),
       ...boms.map(({ name, bom }) => bomMember(name, bom)),
       bomMember("cloister", ownBom),
       bomMember("appliance", whole),
@@ -97,16 +98,25 @@ async function readLocks(imagesFolder: string) {
   return await Promise.all(recipes.map(({ name }) => readLock(imagesFolder, name)));
 }
 
-/** Of the recipes that ask for one, by their names. */
+/** What the recipes ask for, and what the appliance carries besides its command line: by their entries. */
 export async function bundlePrograms(
-  recipes: readonly { readonly name: string; readonly recipe: Recipe }[],
+  recipes: readonly { readonly recipe: Recipe }[],
   repository: string,
 ): Promise<ReadonlyMap<string, BundledProgram>> {
+  const asked = recipes.flatMap(({ recipe }) => (recipe.programs ?? []).map(({ entry }) => entry));
   const programs = new Map<string, BundledProgram>();
-  for (const { name, recipe } of recipes)
-    if (recipe.program !== undefined)
-      programs.set(name, await bundleProgram(repository, recipe.program.entry));
+  for (const entry of new Set([VERIFIER_ENTRY, ...asked]))
+    programs.set(entry, await bundleProgram(repository, entry));
   return programs;
+}
+
+/** npm packages of which code is in the programs of a recipe, by their folders, sorted. */
+export function packagesOf(
+  { programs = [] }: Recipe,
+  bundled: ReadonlyMap<string, BundledProgram>,
+): readonly string[] {
+  const folders = programs.flatMap(({ entry }) => bundled.get(entry)?.packages ?? []);
+  return [...new Set(folders)].sort(compareCodeUnits);
 }
 
 function bomMember(name: string, bom: Bom): ApplianceMember {

@@ -22,6 +22,8 @@ const STUB = "\0left-out";
 
 /** What becomes bin/cloister.mjs. */
 export const CLI_ENTRY = "src/cli.ts";
+/** What becomes bin/log-verify.mjs. */
+export const VERIFIER_ENTRY = "src/audit/verify/main.ts";
 
 /**
  * Bundles a program of a repository, by its entry. Its bytes depend on the sources and on what package-lock.json names, and neither on

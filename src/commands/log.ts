@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import { logAnchorCommand } from "./log/anchor.ts";
+import { logExportCommand } from "./log/export.ts";
 import { logHoldCommand } from "./log/hold.ts";
 import { logPurgeCommand } from "./log/purge.ts";
 import { logRetainCommand } from "./log/retain.ts";
@@ -13,6 +14,7 @@ export const LOG_COMMANDS: readonly Command[] = [
   logStatusCommand,
   logTailCommand,
   logVerifyCommand,
+  logExportCommand,
   logAnchorCommand,
   logRotateCommand,
   logHoldCommand,

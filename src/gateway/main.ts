@@ -1,5 +1,7 @@
 /** The program of the gateway's image: one file, and what it does is its first word. */
 import { parseArgs } from "node:util";
+import { runProgram } from "../cli/run-program.ts";
+import { LOG_COMMANDS } from "../commands/log.ts";
 import { AppError, EXIT_CODES, messageOf } from "../shared/errors.ts";
 import { askLocal } from "../shared/local-http.ts";
 import { VERSION } from "../shared/version.ts";
@@ -14,6 +16,7 @@ serve --config FILE                 answer requests, and write each of them down
 witness --socket PATH --state DIR   remember the log's newest checkpoint, and cosign what grows out of it
 pause                               do nothing: hold a network namespace for others
 health --socket PATH                exit 0 if whoever listens there says that it is well
+log VERB                            the audit log: log --help says what
 `;
 
 const DEFECT = 1;
@@ -42,6 +45,8 @@ async function main([verb = "--help", ...words]: readonly string[]): Promise<num
       case "pause":
         await pause(aborted());
         return 0;
+      case "log":
+        return await runProgram(["log", ...words], LOG_COMMANDS);
       case "health":
         return await health(options(words, ["socket"])["socket"] ?? "");
       default:

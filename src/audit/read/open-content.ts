@@ -7,7 +7,7 @@ import type { PayloadRef } from "../record.ts";
 import { readWrappedKeys } from "../seal.ts";
 
 export type Opened =
-  | { readonly kind: "text"; readonly bytes: Uint8Array }
+  | { readonly kind: "text"; readonly bytes: Uint8Array; readonly salt: Uint8Array }
   | { readonly kind: "removed"; readonly by: number }
   /** Sealed, and none of the identities opens its key, or the key is gone. */
   | { readonly kind: "sealed" };
@@ -75,7 +75,7 @@ function checked(
   content: { readonly salt: Uint8Array; readonly bytes: Uint8Array },
   { seq, ref }: { readonly seq: number; readonly ref: PayloadRef },
 ): Opened {
-  if (matchesCommitment(content, ref)) return { kind: "text", bytes: content.bytes };
+  if (matchesCommitment(content, ref)) return { kind: "text", salt: content.salt, bytes: content.bytes };
   throw new AppError(
     { class: "integrity", code: "CONTENT_DIFFERS" },
     `Cannot show the text of record ${seq}: it is not what the record committed to`,

@@ -8,7 +8,11 @@ bin=\${self%/*}
 exec "$bin/node" "$bin/cloister.mjs" "$@"
 `;
 
-/** bin/cloister and what it runs with bin/node: nothing of the host but a kernel and a shell. */
-export function programMembers(bundle: string): readonly ApplianceMember[] {
-  return [bytesMember("bin/cloister", LAUNCHER, PROGRAM_MODE), bytesMember("bin/cloister.mjs", bundle)];
+/** bin/cloister and what it runs with bin/node, nothing of the host but a kernel and a shell; and what an auditor takes along. */
+export function programMembers(bundle: string, verifier: string): readonly ApplianceMember[] {
+  return [
+    bytesMember("bin/cloister", LAUNCHER, PROGRAM_MODE),
+    bytesMember("bin/cloister.mjs", bundle),
+    bytesMember("bin/log-verify.mjs", verifier),
+  ];
 }

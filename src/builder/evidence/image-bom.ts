@@ -10,7 +10,7 @@ export type LockedLayer = { readonly recipe: Recipe; readonly lock: Lock };
 export type ImageParts = {
   /** Lowest first. */
   readonly layers: readonly LockedLayer[];
-  /** What our own program in the top layer was bundled from. */
+  /** What our own programs in the top layer were bundled from. */
   readonly parts: readonly Component[];
 };
 
@@ -35,7 +35,7 @@ export function imageBom({ layers, parts }: ImageParts, epoch: number): Bom {
   const compilers = compiles.flatMap((compile) => compile.packages).filter(({ purl }) => !inside.has(purl));
   const sources = compiles.map((compile) => sourceComponent(compile.source));
   const launcher = compiles.length === 0 ? [] : [ownComponent("cloister-launcher")];
-  const program = top.recipe.program === undefined ? [] : [ownComponent(`cloister-${name}`)];
+  const program = top.recipe.programs === undefined ? [] : [ownComponent(`cloister-${name}`)];
   const own = [...launcher, ...program];
   const npm = layers.flatMap(({ lock }) => lock.npm ?? []).map(npmFileComponent);
   const built = [...sources, ...own, ...npm].map(refOf);

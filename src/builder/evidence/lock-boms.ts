@@ -1,3 +1,4 @@
+import type { Recipe } from "../recipe/recipe.ts";
 import type { Bom, Component } from "./bom.ts";
 import { imageBom, toolsBom, type LockedLayer } from "./image-bom.ts";
 
@@ -6,8 +7,8 @@ export type NamedBom = { readonly name: string; readonly kind: "image" | "tools"
 /** The BOM of every image and set of tools that the locks make; a recipe without a configuration is only others' base. */
 export function lockBoms(
   locked: readonly LockedLayer[],
-  /** npm packages of which code is in the program that the recipe of this name asks for. */
-  programParts: (name: string) => readonly Component[],
+  /** npm packages of which code is in the programs that the recipe asks for. */
+  programParts: (recipe: Recipe) => readonly Component[],
 ): readonly NamedBom[] {
   return locked.flatMap((one): NamedBom[] => {
     const { name, kind, config } = one.recipe;
@@ -15,7 +16,7 @@ export function lockBoms(
     if (config === undefined) return [];
     const layers = layersOf(one, locked);
     const epoch = Math.max(...layers.map(({ lock }) => lock.epoch));
-    return [{ name, kind, bom: imageBom({ layers, parts: programParts(name) }, epoch) }];
+    return [{ name, kind, bom: imageBom({ layers, parts: programParts(one.recipe) }, epoch) }];
   });
 }
 

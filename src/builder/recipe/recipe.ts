@@ -26,8 +26,8 @@ export type Recipe = {
   readonly npm?: readonly NpmFile[];
   /** Of an image: single files out of its npm packages. */
   readonly files?: readonly ImageFileRecipe[];
-  /** Of an image: a program of this repository, bundled into one file. */
-  readonly program?: ProgramRecipe;
+  /** Of an image: programs of this repository, each bundled into one file. */
+  readonly programs?: readonly ProgramRecipe[];
   readonly tools?: readonly ToolFile[];
   readonly config?: ImageConfig;
 };

@@ -3,11 +3,12 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Spec, Validation } from "@cyclonedx/cyclonedx-library";
 import { expect, test } from "vitest";
-import { bundlePrograms } from "../../../src/builder/build.ts";
+import { bundlePrograms, packagesOf } from "../../../src/builder/build.ts";
 import { bundleProgram, CLI_ENTRY } from "../../../src/builder/bundle.ts";
 import { lockBoms } from "../../../src/builder/evidence/lock-boms.ts";
 import { npmComponents, parseNpmLock, programBom } from "../../../src/builder/evidence/program-bom.ts";
 import { readLock, readRecipes } from "../../../src/builder/lock/read.ts";
+import type { Recipe } from "../../../src/builder/recipe/recipe.ts";
 import { readableJson } from "../../../src/shared/canonical-json.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../../..");
@@ -21,7 +22,7 @@ async function made(): Promise<ReadonlyMap<string, string>> {
   const epoch = Math.max(...locked.map(({ lock }) => lock.epoch));
   const program = programBom(npmLock, (await bundleProgram(REPOSITORY, CLI_ENTRY)).packages, epoch);
   const programs = await bundlePrograms(locked, REPOSITORY);
-  const partsOf = (name: string) => npmComponents(npmLock, programs.get(name)?.packages ?? []);
+  const partsOf = (recipe: Recipe) => npmComponents(npmLock, packagesOf(recipe, programs));
   const boms = [...lockBoms(locked, partsOf), { name: "cloister", bom: program }];
   return new Map(boms.map(({ name, bom }) => [`${name}.cdx.json`, readableJson(bom.document)]));
 }

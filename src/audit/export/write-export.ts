@@ -1,0 +1,195 @@
+/** Hands over some records of a log, with the proof of each, and nothing of any other. */
+import { isUtf8 } from "node:buffer";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError, isErrno } from "../../shared/errors.ts";
+import { treeFolder } from "../layout.ts";
+import { isLedgerLine, parseLedgerLine } from "../line.ts";
+import { createMatcher } from "../maintain/selector.ts";
+import { readCheckpointNotes } from "../notes/checkpoint-file.ts";
+import { parseCheckpoint } from "../notes/checkpoint.ts";
+import { parseNote } from "../notes/signed-note.ts";
+import { formatTlogProof } from "../notes/tlog-proof.ts";
+import { parsePayloadLine } from "../payload.ts";
+import type { LedgerRecord, Selector } from "../record.ts";
+import { readWrappedKeys } from "../seal.ts";
+import { listSegments, readSegment } from "../segments.ts";
+import { proveInclusion } from "../tree/rfc6962.ts";
+import { openTileStore } from "../tree/tile-store.ts";
+import {
+  CONTENT_FILE,
+  KEYS_FILE,
+  LOG_KEY_FILE,
+  PROOFS_FOLDER,
+  proofFile,
+  README_FILE,
+  RECORDS_FILE,
+  VERIFIER_FILE,
+  type ContentLine,
+} from "./layout.ts";
+import { readmeOf } from "./readme.ts";
+
+export type ExportRequest = {
+  readonly selector: Selector;
+  /** A folder that is made; it must not be there. */
+  readonly out: string;
+};
+
+export type ExportDeps = {
+  /** Opens the text of a payload line; undefined where that cannot be done. */
+  readonly open: (line: Uint8Array, record: LedgerRecord) => Promise<OpenedContent | undefined>;
+  /** The program that checks an export, as one file. */
+  readonly verifier: () => Promise<string>;
+};
+
+export type OpenedContent = { readonly salt: Uint8Array; readonly bytes: Uint8Array };
+
+export type Exported = {
+  readonly records: number;
+  readonly texts: number;
+  readonly keys: number;
+  /** Size of the tree that the proofs are of. */
+  readonly size: number;
+  readonly out: string;
+};
+
+type Shown = { readonly line: Buffer; readonly record: LedgerRecord; readonly payload: Buffer | undefined };
+
+/**
+ * Throws AppError NOTHING_SELECTED, EXPORT_EXISTS (usage); NOT_CHECKPOINTED (inconclusive) where a record is newer than every
+ * checkpoint; TILE_MISSING (integrity).
+ */
+export async function writeExport(
+  log: string,
+  { selector, out }: ExportRequest,
+  deps: ExportDeps,
+): Promise<Exported> {
+  const note = (await readCheckpointNotes(log)).at(-1);
+  const shown = await select(log, selector);
+  if (shown.length === 0) throw nothingSelected();
+  const checkpoint = note === undefined ? undefined : parseCheckpoint(parseNote(note).text);
+  const last = shown.at(-1)?.record.seq ?? 0;
+  if (note === undefined || checkpoint === undefined || checkpoint.size <= last) throw notCheckpointed(last);
+  await makeFolder(out);
+  const write = async (name: string, text: string): Promise<void> =>
+    await writeFile(join(out, name), text, { mode: 0o600, flag: "wx" });
+  await write(RECORDS_FILE, shown.map(linesOf).join(""));
+  await mkdir(join(out, PROOFS_FOLDER), { mode: 0o700 });
+  const read = openTileStore(treeFolder(log)).reader(checkpoint.size);
+  for (const { record } of shown) {
+    const hashes = await proveInclusion(record.seq, checkpoint.size, read);
+    await write(proofFile(record.seq), formatTlogProof({ index: record.seq, hashes, checkpoint: note }));
+  }
+  await write(LOG_KEY_FILE, `${await keyAt(log, checkpoint.size)}\n`);
+  const contents = await contentsOf(shown, deps);
+  if (contents.length > 0)
+    await write(CONTENT_FILE, contents.map((one) => `${JSON.stringify(one)}\n`).join(""));
+  const keys = await keysOf(log, shown);
+  if (keys.length > 0) await write(KEYS_FILE, keys.join(""));
+  await write(VERIFIER_FILE, await deps.verifier());
+  await write(
+    README_FILE,
+    readmeOf({
+      origin: checkpoint.origin,
+      size: checkpoint.size,
+      records: shown.length,
+      texts: contents.length,
+    }),
+  );
+  return { records: shown.length, texts: contents.length, keys: keys.length, size: checkpoint.size, out };
+}
+
+async function select(log: string, selector: Selector): Promise<readonly Shown[]> {
+  const isWanted = createMatcher(selector);
+  const shown: Shown[] = [];
+  for (const segment of await listSegments(log)) {
+    let open: { readonly line: Buffer; readonly record: LedgerRecord } | undefined;
+    await readSegment(log, segment, (line) => {
+      if (!isLedgerLine(line)) {
+        if (open !== undefined) shown.push({ ...open, payload: Buffer.from(line) });
+        open = undefined;
+        return;
+      }
+      open = undefined;
+      const record = parseLedgerLine(line);
+      if (!isWanted(record)) return;
+      const own = { line: Buffer.from(line), record };
+      if ("payload" in record && record.payload !== undefined) open = own;
+      else shown.push({ ...own, payload: undefined });
+    });
+  }
+  return shown;
+}
+
+/** The key that signs for a tree of this size. */
+async function keyAt(log: string, size: number): Promise<string> {
+  let key = "";
+  for (const segment of await listSegments(log))
+    await readSegment(log, segment, (line) => {
+      if (!isLedgerLine(line)) return;
+      const record = parseLedgerLine(line);
+      if (record.seq < size && (record.type === "open" || record.type === "key")) key = record.key;
+    });
+  return key;
+}
+
+async function contentsOf(shown: readonly Shown[], { open }: ExportDeps): Promise<readonly ContentLine[]> {
+  const lines: ContentLine[] = [];
+  for (const { record, payload } of shown) {
+    const content = payload === undefined ? undefined : await open(payload, record);
+    if (content === undefined) continue;
+    const bytes = Buffer.from(content.bytes);
+    const salt = Buffer.from(content.salt).toString("hex");
+    lines.push({
+      seq: record.seq,
+      salt,
+      ...(isUtf8(bytes) ? { text: bytes.toString("utf8") } : { base64: bytes.toString("base64") }),
+    });
+  }
+  return lines;
+}
+
+/** Only those that these records were sealed with. One may open other records of its owner and day: the reader must have the identity. */
+async function keysOf(log: string, shown: readonly Shown[]): Promise<readonly string[]> {
+  const ids = new Set(shown.flatMap(({ payload }) => keyOf(payload) ?? []));
+  const days = [...new Set([...ids].map((id) => id.slice(0, 10)))];
+  const keys = (await Promise.all(days.map(async (day) => await readWrappedKeys(log, day)))).flat();
+  return keys.filter(({ key }) => ids.has(key)).map((key) => `${JSON.stringify(key)}\n`);
+}
+
+function keyOf(payload: Buffer | undefined): string | undefined {
+  const line = payload === undefined ? undefined : parsePayloadLine(payload);
+  return line?.kind === "sealed" ? line.key : undefined;
+}
+
+function linesOf({ line, payload }: Shown): string {
+  return `${line.toString("utf8")}\n${payload === undefined ? "" : `${payload.toString("utf8")}\n`}`;
+}
+
+async function makeFolder(out: string): Promise<void> {
+  try {
+    await mkdir(out, { mode: 0o700 });
+  } catch (error) {
+    if (!isErrno(error, "EEXIST")) throw error;
+    throw new AppError(
+      { class: "usage", code: "EXPORT_EXISTS" },
+      `Cannot export to "${out}": something is there already, expected nothing`,
+      { cause: error, fields: { path: out } },
+    );
+  }
+}
+
+function nothingSelected(): AppError {
+  return new AppError(
+    { class: "usage", code: "NOTHING_SELECTED" },
+    "Cannot export: no record is what was asked for",
+  );
+}
+
+function notCheckpointed(seq: number): AppError {
+  return new AppError(
+    { class: "inconclusive", code: "NOT_CHECKPOINTED" },
+    `Cannot prove record ${seq}: no checkpoint has it yet`,
+    { hint: "`cloister log rotate` makes one", fields: { seq } },
+  );
+}
