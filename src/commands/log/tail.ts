@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { createMatcher, describeSelector, type Matcher } from "../../audit/maintain/selector.ts";
 import { payloadRef } from "../../audit/maintain/scan-log.ts";
 import { createContentReader, readIdentities, type Opened } from "../../audit/read/open-content.ts";
@@ -50,7 +51,7 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
   const folder = await logFolderOf(input, context);
   const selector = await selectorOf(input, { log: folder, context });
   const identities = await Promise.all(
-    input.list("identity").map(async (path) => await readIdentities(path)),
+    input.list("identity").map(async (path) => await readIdentities(resolve(context.cwd, path))),
   );
   const wantsText = identities.length > 0 || input.flag("content");
   const from = selector === undefined ? await seqOfLast(folder, linesOf(input)) : 0;

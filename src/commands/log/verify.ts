@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { askWriter } from "../../audit/control/client.ts";
 import { parseVerifier } from "../../audit/notes/keys.ts";
+import { renderVerdict } from "../../audit/verify/render.ts";
 import { failureOf, type LogVerdict } from "../../audit/verify/verdict.ts";
 import { verifyLog } from "../../audit/verify/verify-log.ts";
 import { readLogIdentity } from "../../audit/write/log-file.ts";
@@ -52,7 +53,7 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
   });
   const failure = failureOf(found.verdict);
   if (failure === "integrity") throw broken(found);
-  return { data: found, text: textOf(found), verdict: failure ?? "pass" };
+  return { data: found, text: renderVerdict(found), verdict: failure ?? "pass" };
 }
 
 async function namedAnchors(input: CommandInput, { cwd }: CommandContext) {
@@ -70,24 +71,10 @@ async function namedAnchors(input: CommandInput, { cwd }: CommandContext) {
   );
 }
 
-function textOf(found: LogVerdict): string {
-  const at = found.seq === undefined ? "" : ` at record ${found.seq}`;
-  return [
-    `${found.verdict}${at}`,
-    ...found.findings.map(
-      ({ verdict, seq, what }) => `  ${verdict}${seq === undefined ? "" : ` ${seq}`}: ${what}`,
-    ),
-    ...(found.more === 0 ? [] : [`  and ${found.more} more findings`]),
-    `log ${found.origin}: ${found.records} records from ${found.minimum} on, ${found.payloads} payloads, ${found.purged} removed, ${found.bytes} bytes`,
-    `${found.checkpoints} checkpoints, ${found.cosigned} cosigned, ${found.anchors} anchors, ${found.unanchored} records after the last checkpoint`,
-    ...(found.inFlight === 0 ? [] : [`${found.inFlight} requests without an answer yet`]),
-  ].join("\n");
-}
-
 function broken(found: LogVerdict): AppError {
   return new AppError(
     { class: "integrity", code: `LOG_${found.verdict}` },
-    `The audit log does not verify: ${textOf(found)}`,
+    `The audit log does not verify: ${renderVerdict(found).trimEnd()}`,
     {
       hint: "Keep the folder as it is, and compare it with every anchor that was carried out",
       fields: {
