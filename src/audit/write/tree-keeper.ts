@@ -1,12 +1,13 @@
 /** Keeps the tree of what is on the disk: tiles, signed checkpoints, and what the witness says of them. */
-import { stat, truncate } from "node:fs/promises";
+import { truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, isErrno } from "../../shared/errors.ts";
 import { CHECKPOINTS_FILE, treeFolder } from "../layout.ts";
-import { appendCheckpoint, readCheckpointNotes } from "../notes/checkpoint-file.ts";
+import { appendCheckpoint } from "../notes/checkpoint-file.ts";
 import { formatCheckpoint, parseCheckpoint } from "../notes/checkpoint.ts";
 import { keyChangeMessage } from "../notes/key-change.ts";
 import type { Signer } from "../notes/keys.ts";
+import { readNewestNote } from "../notes/newest-checkpoint.ts";
 import { parseNote, signatureLine, signNote } from "../notes/signed-note.ts";
 import { proveConsistency, readFrontier } from "../tree/rfc6962.ts";
 import { openTileStore } from "../tree/tile-store.ts";
@@ -83,7 +84,8 @@ export async function openTree(
     const line = await cosignature(size, signed);
     await appendCheckpoint(folder, `${signed}${line}`);
     checkpointed = size;
-    retiring = undefined;
+    // Until the witness has seen both signatures, it knows the old key alone.
+    if (askWitness === undefined || cosigned === size) retiring = undefined;
   }
 
   function sign(text: string): string {
@@ -96,7 +98,9 @@ export async function openTree(
 
   async function cosignature(size: number, note: string): Promise<string> {
     if (askWitness === undefined) return "";
-    const reply = await ask(askWitness, size, note);
+    const asked = await ask(askWitness, size, note);
+    const isOdd = asked.kind === "cosigned" && !isSignatureOf(note, asked.line);
+    const reply: WitnessReply = isOdd ? { kind: "refused", why: "its answer is no signature" } : asked;
     if (reply.kind === "cosigned") {
       cosigned = size;
       witnessed = size;
@@ -151,6 +155,8 @@ export async function openTree(
 
   /** Between the record that names the next key and the first checkpoint that it signs, no other one signs any. */
   async function renewSigningKey(): Promise<string> {
+    await write();
+    if (askWitness !== undefined && witnessState !== "cosigned") throw witnessAway();
     const before = keys.current();
     const after = await keys.replace(async (next) => {
       const signature = Buffer.from(before.sign(keyChangeMessage(origin, before.vkey, next.vkey))).toString(
@@ -189,24 +195,33 @@ export async function openTree(
   };
 }
 
+/** What a crash left of a note that was never acknowledged is cut off. */
 async function lastCheckpoint(
   folder: string,
 ): Promise<{ readonly size: number; readonly root?: Uint8Array }> {
-  const notes = await readCheckpointNotes(folder);
-  await cutTornNote(folder, notes);
-  const note = notes.at(-1);
+  const { note, endBytes } = await readNewestNote(folder);
+  await truncate(join(folder, CHECKPOINTS_FILE), endBytes).catch((error: unknown) => {
+    if (!isErrno(error, "ENOENT")) throw error;
+  });
   return note === undefined ? { size: 0 } : parseCheckpoint(parseNote(note).text);
 }
 
-/** What a crash left of a note that was never acknowledged. */
-async function cutTornNote(folder: string, notes: readonly string[]): Promise<void> {
-  const path = join(folder, CHECKPOINTS_FILE);
-  const whole = notes.reduce((sum, note) => sum + Buffer.byteLength(note) + 1, 0);
+/** What the witness gave is a signature and nothing else: it goes into the file of checkpoints. */
+function isSignatureOf(note: string, line: string): boolean {
   try {
-    if ((await stat(path)).size > whole) await truncate(path, whole);
+    return parseNote(`${note}${line}`).text === parseNote(note).text;
   } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw error;
+    if (error instanceof AppError) return false;
+    throw error;
   }
+}
+
+function witnessAway(): AppError {
+  return new AppError(
+    { class: "preflight", code: "WITNESS_AWAY" },
+    "Cannot hand over to a new signing key: the witness has to see the checkpoint that both keys sign, and does not answer",
+    { hint: "Start the witness, and try again" },
+  );
 }
 
 function rolledBack(folder: string, size: number, witnessed: number): AppError {

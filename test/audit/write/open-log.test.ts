@@ -254,6 +254,23 @@ describe("with a witness", () => {
     expect((await types(at.log)).filter((type) => type === "witness")).toHaveLength(1);
   });
 
+  test.each([
+    ["nobody", undefined],
+    ["something that is no signature", "cloister\n\nno signature\n"],
+  ])("that is %s, no key is handed over, and the checkpoints stay readable", async (_, line) => {
+    const at = await scratchFolder();
+    const askWitness = async () =>
+      line === undefined
+        ? ({ kind: "unreachable", why: "nobody listens" } as const)
+        : ({ kind: "cosigned", line } as const);
+    const { log } = await openScratchLog(at, {}, { askWitness });
+    await expect(log.renewSigningKey()).rejects.toMatchObject({ code: "WITNESS_AWAY" });
+    await log.close();
+    expect(log.status().cosignedSize).toBe(0);
+    await (await openScratchLog(at)).log.close();
+    expect((await readRecords(at.log)).some(({ type }) => type === "key")).toBe(false);
+  });
+
   test("a new signing key is vouched for, and the witness follows", async () => {
     const at = await scratchFolder();
     const socket = `${at.log}.witness.sock`;
