@@ -14,6 +14,7 @@ import { OTHER_WEB, PORTS, RESOLVER, WEB } from "../world/addresses.ts";
 import { createWorld, removeKept, requireWorld, type World } from "../world/world.ts";
 import { buildCommand } from "./build.ts";
 import { toInput, type Command, type CommandContext, type CommandInput, type Outcome } from "./command.ts";
+import { showAudit, type AuditShown } from "./demo/audit.ts";
 import { chatOnce, type Chat } from "./demo/chat.ts";
 import { openFarSide, type FarSide } from "./demo/far-side.ts";
 import { judgeOutside, type OutsideVerdict } from "./demo/outside.ts";
@@ -38,7 +39,7 @@ export const demoCommand: Command = {
   },
   positionals: { minimum: 0, maximum: 0 },
   details: `Fetches the locked inputs, builds the appliance, and plays the air-gapped side with what the appliance carries: check, load, up,
-a chat, verify, down, remove, in a network namespace with a real engine whose only wire leads to another namespace that plays the
+a chat, verify, a proven export of the audit log, down, remove, in a network namespace with a real engine whose only wire leads to another namespace that plays the
 Internet and writes down every packet. A twin container on an open network does what the sealed one does, and must get through.
 Needs root and Debian's docker.io, iproute2, tcpdump and others; ./cloister installs them. The first run compiles llama.cpp.
 
@@ -50,7 +51,12 @@ Exit codes: 5 this machine is not fit; 8 a check failed, or a packet got out; 9 
 const TARGETS = [`${WEB.v4}:${PORTS.http}`, `${OTHER_WEB}:${PORTS.tls}`, `udp:${RESOLVER}:${PORTS.dns}`];
 const OPEN_NETWORK = "cloister-demo-open";
 
-type Played = { readonly chat: Chat; readonly report: VerifyReport; readonly outside: OutsideVerdict };
+type Played = {
+  readonly chat: Chat;
+  readonly report: VerifyReport;
+  readonly audit: AuditShown;
+  readonly outside: OutsideVerdict;
+};
 
 async function run(input: CommandInput, context: CommandContext): Promise<Outcome> {
   if (input.flag("remove")) return removed(await removeKept());
@@ -117,7 +123,8 @@ async function play({ world, far, appliance, out }: Stage, { reporter }: Command
   await writeFileWhole(join(out, "verify.json"), `${JSON.stringify(report, undefined, 2)}\n`);
   const after = (await world.events()).slice(sealed.length);
   const nonces = { sealed: [alone.nonces.sealed, report.nonces.sealed], twin: report.nonces.twin };
-  return { chat, report, outside: judgeOutside({ sealed, after }, nonces) };
+  const audit = await showAudit(far, { chat, identity, out });
+  return { chat, report, audit, outside: judgeOutside({ sealed, after }, nonces) };
 }
 
 type DemoReport = VerifyReport & Required<Pick<VerifyReport, "nonces">>;
@@ -151,20 +158,22 @@ async function makeEchoModel(out: string, reporter: Reporter): Promise<string> {
 }
 
 function outcome(
-  { chat, report, outside }: Played,
+  { chat, report, audit, outside }: Played,
   { built, out, ending }: { readonly built: Outcome; readonly out: string; readonly ending: string },
 ): Outcome {
-  const verdicts = [verdictOf(report), outside.verdict];
+  const verdicts = [verdictOf(report), outside.verdict, verdictOfAudit(audit)];
   return {
-    data: { appliance: built.data, out, chat, verify: report, outside },
+    data: { appliance: built.data, out, chat, verify: report, audit, outside },
     text: [
       renderTable(report),
       "",
       `chat       ${JSON.stringify(chat.question)} -> ${JSON.stringify(chat.answer)}`,
+      `audit log  ${audit.verdict}: ${audit.records} records, ${audit.cosigned} cosigned checkpoints; ${audit.hasChat ? "the chat is in it, opened with log-identity.txt" : "the chat is NOT in it"}`,
+      `export     ${audit.export}: ${audit.proven ? "proven" : "NOT proven"} by its own log-verify.mjs`,
       `sealed     ${outside.sealed} packets reached the outside${outside.leaks.length > 0 ? `: ${outside.leaks.join(", ")}` : ""}`,
       `twin       from an open network its nonce reached ${outside.receivers.join(", ") || "nobody"}`,
       `appliance  ${built.text.split("\n").join("\n           ")}`,
-      `results    ${out}: SBOM/, SHA256SUMS, verify.json, verify.xml`,
+      `results    ${out}: SBOM/, SHA256SUMS, verify.json, verify.xml, log-export/, log-identity.txt`,
       ending,
     ].join("\n"),
     verdict: worst(verdicts),
@@ -173,6 +182,11 @@ function outcome(
 
 function verdictOf(report: VerifyReport): "pass" | "failed-check" | "inconclusive" {
   return report.verdict === "fail" ? "failed-check" : report.verdict;
+}
+
+function verdictOfAudit({ verdict, cosigned, hasChat, proven }: AuditShown): "pass" | "failed-check" {
+  const isGood = ["OK", "OK_UNANCHORED"].includes(verdict) && cosigned > 0 && hasChat && proven;
+  return isGood ? "pass" : "failed-check";
 }
 
 function worst(
