@@ -4,8 +4,7 @@ import type { ContainerDemands } from "../shared/engine/demands.ts";
 export const TOPOLOGIES = ["internal", "none"] as const;
 export type Topology = (typeof TOPOLOGIES)[number];
 
-export const SERVICES = ["model", "gateway", "witness", "pause"] as const;
-export type Service = (typeof SERVICES)[number];
+export type Service = "model" | "gateway" | "witness" | "pause";
 
 export type StackContainer = {
   readonly service: Service;

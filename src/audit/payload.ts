@@ -63,7 +63,7 @@ export function encodeTombstone(seq: number, by: number): Buffer {
   return Buffer.from(`{"tombstone":${seq},"by":${by}}`);
 }
 
-export function commitment(salt: Uint8Array, bytes: Uint8Array): string {
+function commitment(salt: Uint8Array, bytes: Uint8Array): string {
   return createHmac("sha256", salt).update(bytes).digest("hex");
 }
 

@@ -42,7 +42,7 @@ export type ExportDeps = {
   readonly verifier: () => Promise<string>;
 };
 
-export type OpenedContent = { readonly salt: Uint8Array; readonly bytes: Uint8Array };
+type OpenedContent = { readonly salt: Uint8Array; readonly bytes: Uint8Array };
 
 export type Exported = {
   readonly records: number;

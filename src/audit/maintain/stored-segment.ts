@@ -4,6 +4,9 @@ import { createZstdDecompress } from "node:zlib";
 import { isErrno } from "../../shared/errors.ts";
 import { compressedPath, segmentPath, type SegmentFile } from "../layout.ts";
 
+/** Small, so that whoever shares the event loop with a long scan is not kept waiting. */
+const READ_BYTES = 1 << 18;
+
 export type Stored = Pick<SegmentFile, "name" | "compressed">;
 
 /** Where the segment's bytes lie now. */
@@ -34,7 +37,7 @@ export async function readUnpacked(
   compressed: boolean,
   use: (chunks: AsyncIterable<Buffer>) => Promise<void>,
 ): Promise<void> {
-  const file = createReadStream(path, { highWaterMark: 1 << 20 });
+  const file = createReadStream(path, { highWaterMark: READ_BYTES });
   if (compressed) await pipeline(file, createZstdDecompress(), use);
   else await pipeline(file, use);
 }

@@ -1,7 +1,7 @@
 /** What can be said of a log, worst first. */
 import type { ErrorClass } from "../../shared/errors.ts";
 
-export const VERDICTS = [
+const VERDICTS = [
   /** A line, a payload, a tile or a checkpoint is not what it was. */
   "MODIFIED",
   /** The log fits together, and not to what its own key, or the witness, has signed: there are two histories. */
@@ -25,7 +25,7 @@ export const VERDICTS = [
 
 export type VerdictName = (typeof VERDICTS)[number];
 
-export type Finding = { readonly verdict: VerdictName; readonly seq?: number; readonly what: string };
+type Finding = { readonly verdict: VerdictName; readonly seq?: number; readonly what: string };
 
 export type LogVerdict = {
   readonly verdict: VerdictName;

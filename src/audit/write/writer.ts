@@ -10,7 +10,7 @@ import { createCommitQueue } from "./commit-queue.ts";
 import { createSegmentFile, type SegmentFile } from "./segment-file.ts";
 import { unwritable } from "./unwritable.ts";
 
-export type SealReason = Extract<RecordBody, { type: "seal" }>["reason"];
+type SealReason = Extract<RecordBody, { type: "seal" }>["reason"];
 
 export type WriterOptions = {
   readonly log: string;

@@ -80,10 +80,10 @@ export type NpmFile = { readonly package: string; readonly version: string };
 export type ToolFile = { readonly from: string; readonly path: string; readonly as: string };
 
 /** Takes one file out of a locked npm package; `to` is where it lies in the image, absolute. It may be run where a folder on its way is named bin. */
-export type ImageFileRecipe = { readonly from: string; readonly path: string; readonly to: string };
+type ImageFileRecipe = { readonly from: string; readonly path: string; readonly to: string };
 
 /** `entry` is relative to the repository, `to` absolute in the image. */
-export type ProgramRecipe = { readonly entry: string; readonly to: string };
+type ProgramRecipe = { readonly entry: string; readonly to: string };
 
 export type ImageConfig = {
   readonly user: string;

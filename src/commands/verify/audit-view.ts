@@ -13,7 +13,7 @@ import { openWitnessState } from "../../witness/state.ts";
 import { witnessKey } from "./witness-key.ts";
 
 /** Of answers that were given, and requests that were refused. */
-export type AuditCounts = { readonly answers: number; readonly rejects: number };
+type AuditCounts = { readonly answers: number; readonly rejects: number };
 
 export type AuditView = {
   counts(): Promise<AuditCounts>;
