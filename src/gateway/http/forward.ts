@@ -4,7 +4,7 @@ import type { AuditLog } from "../../audit/audit-log.ts";
 import type { Attribution, DurabilityMode, Usage } from "../../audit/record.ts";
 import type { Route } from "../routes/table.ts";
 import { sendRefusal, type Asked } from "./asked.ts";
-import { checkBody } from "./check-body.ts";
+import { checkBody, type JsonObject } from "./check-body.ts";
 import { createExchange, type Exchange } from "./exchange.ts";
 import { genAiOf } from "./gen-ai.ts";
 import { requestHeaders } from "./headers.ts";
@@ -53,7 +53,7 @@ export function createForwarder(options: ForwardOptions, deps: ForwardDeps): For
   async function forward(asked: Asked, route: Route, who: Attribution): Promise<void> {
     const body = await readChecked(asked);
     if ("code" in body)
-      return rejects.reject(asked, { route: route.name, family: route.family, who, refusal: body });
+      return await rejects.reject(asked, { route: route.name, family: route.family, who, refusal: body });
     begun += 1;
     inFlight += 1;
     const recorded = await record(body.bytes, {
@@ -68,7 +68,7 @@ export function createForwarder(options: ForwardOptions, deps: ForwardDeps): For
       inFlight -= 1;
       return sendRefusal(asked, AUDIT_UNAVAILABLE, route.family);
     }
-    const exchange = begin(asked, route, recorded);
+    const exchange = begin(asked, route, { ...recorded, bringsSeveral: bringsSeveral(body.fields) });
     pool.dispatch(
       {
         method: route.method,
@@ -112,10 +112,11 @@ export function createForwarder(options: ForwardOptions, deps: ForwardDeps): For
   function begin(
     asked: Asked,
     route: Route,
-    recorded: NonNullable<Awaited<ReturnType<typeof record>>>,
+    recorded: NonNullable<Awaited<ReturnType<typeof record>>> & { readonly bringsSeveral: boolean },
   ): Exchange {
     const { id, headers, response } = asked;
-    const { answered, onDefect } = deps;
+    const { onDefect } = deps;
+    const answered = (usage: Usage | undefined) => deps.answered(recorded.bringsSeveral ? undefined : usage);
     const exchange = createExchange(
       { id, req: recorded.seq, kind: route.kind, mode: options.mode, key: recorded.key, headers },
       { log, response, refuse: (refusal) => sendRefusal(asked, refusal, route.family), answered, onDefect },
@@ -139,4 +140,9 @@ export function createForwarder(options: ForwardOptions, deps: ForwardDeps): For
     },
     close: async () => pool.destroy(),
   };
+}
+
+/** llama-server counts the tokens of every answer, and tells those of the first alone where it answers in one piece. */
+function bringsSeveral({ n, prompt }: JsonObject): boolean {
+  return (typeof n === "number" && n > 1) || (Array.isArray(prompt) && prompt.length > 1);
 }

@@ -76,22 +76,22 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     const { request, path } = asked;
     const method = request.method ?? "";
     if (request.headers.host === undefined && request.httpVersion === "1.1")
-      return rejects.reject(asked, { route: "unknown", refusal: NO_HOST });
+      return await rejects.reject(asked, { route: "unknown", refusal: NO_HOST });
     if (method === "OPTIONS") return sendText(asked, 204, "");
     const found = match(method, path);
     if (found.kind === "health") return await sendHealth(asked);
     const family = familyOf(found);
     if (isForeignOrigin(request.headers.origin, options.allowOrigins))
-      return rejects.reject(asked, { route: routeOf(found), family, refusal: FOREIGN_ORIGIN });
+      return await rejects.reject(asked, { route: routeOf(found), family, refusal: FOREIGN_ORIGIN });
     const who = await attribute(request.headers, asked.door, options.identity);
-    if ("code" in who) return rejects.reject(asked, { route: routeOf(found), family, refusal: who });
+    if ("code" in who) return await rejects.reject(asked, { route: routeOf(found), family, refusal: who });
     if (found.kind === "forward") return await forwarder.forward(asked, found.route, who);
     if (found.kind === "models") {
       const models = await askModels(options.upstreamSocket);
       if (models !== undefined) return sendText(asked, 200, models);
     }
     if (found.kind === "wrong-method") asked.response.setHeader("allow", found.allowed);
-    rejects.reject(asked, { route: routeOf(found), who, refusal: refusalOf(found) });
+    await rejects.reject(asked, { route: routeOf(found), who, refusal: refusalOf(found) });
   }
 
   async function sendHealth(asked: Asked): Promise<void> {

@@ -13,8 +13,8 @@ export type Rejected = {
 };
 
 export type Rejects = {
-  /** Writes it down and tells the client. */
-  reject(asked: Asked, rejected: Rejected): void;
+  /** Tells the client once it is written down. */
+  reject(asked: Asked, rejected: Rejected): Promise<void>;
   /** Only writes it down. */
   note(id: string, method: string, rejected: Rejected): void;
 };
@@ -22,28 +22,26 @@ export type Rejects = {
 /** Node's parser takes no longer ones. */
 const METHOD_LENGTH = 16;
 
-/** A refusal that cannot be written down is still a refusal. */
+/** A refusal that cannot be written down is still a refusal: the log's state says so to everybody who asks for more. */
 export function createRejects(log: AuditLog): Rejects {
-  function note(id: string, method: string, { refusal, route, who }: Rejected): void {
+  async function write(id: string, method: string, { refusal, route, who }: Rejected): Promise<void> {
     if (log.state().kind === "closed") return;
-    log
-      .append({
-        type: "reject",
-        id,
-        method: method.slice(0, METHOD_LENGTH),
-        route,
-        ...(who === undefined ? {} : { who }),
-        status: refusal.status,
-        code: refusal.code,
-      })
-      // The log's state says so to everybody who asks for more.
-      .durable.catch(() => undefined);
+    const { durable } = log.append({
+      type: "reject",
+      id,
+      method: method.slice(0, METHOD_LENGTH),
+      route,
+      ...(who === undefined ? {} : { who }),
+      status: refusal.status,
+      code: refusal.code,
+    });
+    await durable.catch(() => undefined);
   }
 
   return {
-    note,
-    reject: (asked, rejected) => {
-      note(asked.id, asked.request.method ?? "", rejected);
+    note: (id, method, rejected) => void write(id, method, rejected),
+    reject: async (asked, rejected) => {
+      await write(asked.id, asked.request.method ?? "", rejected);
       sendRefusal(asked, rejected.refusal, rejected.family ?? "openai");
     },
   };
