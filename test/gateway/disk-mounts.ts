@@ -1,7 +1,11 @@
-/** Small file systems of a test's own, on a loop device whose disk is a sparse file on a tmpfs: full, broken and read-only for real. */
-import { mkdir, mkdtemp, open, rm, statfs, truncate, writeFile } from "node:fs/promises";
+/**
+ * Small file systems of a test's own, on a compressed RAM disk (zram) that can be told to refuse every further write: full, broken and
+ * read-only for real. A loop device on a full file system will not do: it reports a write that came half through as done.
+ */
+import { access, mkdtemp, open, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isErrno } from "../../src/shared/errors.ts";
 import { exec } from "../../src/shared/exec.ts";
 
@@ -12,12 +16,12 @@ export type SmallDisk = {
   fill(leaveBytes?: number): Promise<void>;
   /** Gives it back. */
   empty(): Promise<void>;
-  /** From here on whatever is written comes to nothing: the disk below has no room, which the kernel reports as EIO. */
+  /** From here on every write of the device fails, which the kernel reports as EIO. */
   breakWrites(): Promise<void>;
-  /** The disk below works again, and the file system was unmounted, checked and mounted, as an operator would do. */
-  repair(): Promise<void>;
   /** What the kernel does to a file system in which it found an error. */
   remountReadOnly(): Promise<void>;
+  /** The device works again, and the file system was unmounted, checked and mounted, as an operator would do. */
+  repair(): Promise<void>;
   remove(): Promise<void>;
 };
 
@@ -27,45 +31,50 @@ export type DiskOptions = {
   readonly journal: boolean;
 };
 
-/** What the tmpfs below has beyond the metadata of a fresh file system, so that it can be filled at once. */
-const BELOW_BYTES = 128 << 20;
+const CONTROL = "/sys/class/zram-control";
 
 export async function makeSmallDisk({ sizeBytes, journal }: DiskOptions): Promise<SmallDisk> {
-  const folder = await mkdtemp(join(tmpdir(), "cloister-disk-"));
-  const [below, path] = [join(folder, "below"), join(folder, "disk")];
-  await mkdir(below);
-  await mkdir(path);
-  await exec("mount", ["-t", "tmpfs", "-o", `size=${BELOW_BYTES}`, "tmpfs", below]);
-  const image = join(below, "image");
-  await writeFile(image, "");
-  await truncate(image, sizeBytes);
-  const features = journal ? [] : ["-O", "^has_journal"];
-  await exec("mkfs.ext4", ["-q", "-F", ...features, image]);
+  await access(CONTROL).catch(async () => await exec("modprobe", ["zram"]));
+  const path = await mkdtemp(join(tmpdir(), "cloister-disk-"));
+  const number = (await readFile(join(CONTROL, "hot_add"), "utf8")).trim();
+  const [device, settings] = [`/dev/zram${number}`, `/sys/block/zram${number}`];
+  await writeFile(join(settings, "disksize"), String(sizeBytes));
+  await exec("mkfs.ext4", ["-q", "-b", "4096", ...(journal ? [] : ["-O", "^has_journal"]), device]);
   const mountIt = async (): Promise<unknown> =>
-    await exec("mount", ["-o", "loop,errors=remount-ro", image, path]);
+    await exec("mount", ["-o", "errors=remount-ro", device, path]);
   await mountIt();
   return {
     path,
     fill: async (leaveBytes = 0) => await fill(path, leaveBytes),
     empty: async () => await rm(join(path, FILLER), { force: true }),
-    breakWrites: async () => await fill(below, 0),
+    breakWrites: async () => await writeFile(join(settings, "mem_limit"), "4K"),
+    remountReadOnly: async () => await writeFile(`/sys/fs/ext4/zram${number}/trigger_fs_error`, "a test\n"),
     repair: async () => {
-      await rm(join(below, FILLER), { force: true });
-      await exec("umount", [path]);
+      await writeFile(join(settings, "mem_limit"), "0");
+      await untilDone(async () => await exec("umount", [path]));
       // 1: errors were corrected.
-      await exec("e2fsck", ["-f", "-p", image], { accept: [1] });
+      await exec("e2fsck", ["-f", "-p", device], { accept: [1] });
       await mountIt();
     },
-    remountReadOnly: async () => {
-      const { stdout } = await exec("findmnt", ["-no", "SOURCE", path]);
-      await writeFile(`/sys/fs/ext4/${basename(stdout.trim())}/trigger_fs_error`, "a test\n");
-    },
     remove: async () => {
-      await exec("umount", ["-l", path]);
-      await exec("umount", ["-l", below]);
-      await rm(folder, { recursive: true });
+      await untilDone(async () => await exec("umount", [path]));
+      await untilDone(async () => await writeFile(join(CONTROL, "hot_remove"), number));
+      await rm(path, { recursive: true });
     },
   };
+}
+
+/** A process that was killed lets its files go a moment after it has ended. */
+async function untilDone(attempt: () => Promise<unknown>): Promise<void> {
+  for (let left = 50; ; left -= 1) {
+    try {
+      await attempt();
+      return;
+    } catch (error) {
+      if (left === 0) throw error;
+    }
+    await sleep(100);
+  }
 }
 
 const FILLER = "filler";

@@ -33,7 +33,9 @@ async function begin(options: TrialOptions): Promise<Trial> {
   return trial;
 }
 
-const NEWEST_MS = 2_000;
+const NEWEST_MS = 1_500;
+
+const FOREIGN = "somebody else was here";
 
 type Fault = {
   readonly name: string;
@@ -132,7 +134,7 @@ describe("the segment that is written, changed behind the gateway's back", () =>
     { name: "truncated", change: async (path: string) => await truncate(path, 100) },
     {
       name: "appended to by somebody else",
-      change: async (path: string) => await writeFile(path, "x", { flag: "a" }),
+      change: async (path: string) => await writeFile(path, FOREIGN, { flag: "a" }),
     },
   ])("$name: 503, and nothing that was answered afterwards", async ({ change }) => {
     const trial = await begin({});
@@ -216,7 +218,8 @@ async function rescue(held: FileHandle, { folder }: Trial): Promise<string | und
   const { size } = await held.stat();
   if (size <= 100) return undefined;
   const { buffer } = await held.read(Buffer.alloc(size), 0, size, 0);
-  const end = buffer.lastIndexOf("\n") + 1;
+  const foreign = buffer.indexOf(FOREIGN);
+  const end = (foreign < 0 ? buffer : buffer.subarray(0, foreign)).lastIndexOf("\n") + 1;
   const log = join(folder, "rescued");
   await mkdir(join(log, "ledger"), { recursive: true });
   await writeFile(join(log, "ledger/2000-01-01.001.jsonl"), buffer.subarray(0, end));
