@@ -16,12 +16,10 @@ export type Asked = {
 
 /** Nothing where the client was answered already. */
 export function sendRefusal(asked: Asked, refusal: Refusal, family: Family): void {
-  const { response, request } = asked;
+  const { response } = asked;
   if (response.headersSent) return;
   if (refusal.retryAfter !== undefined) response.setHeader("retry-after", refusal.retryAfter);
   sendText(asked, refusal.status, refusalBody(refusal, family));
-  // A client that is cut off while it still sends may never read why: the rest is taken, within the time that a request has, and dropped.
-  request.resume();
 }
 
 export function sendText({ response, headers }: Asked, status: number, body: string): void {

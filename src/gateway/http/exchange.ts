@@ -51,6 +51,8 @@ type Answer = {
 
 /** While so much waits for the disk, streams wait as well. */
 const QUEUE_BYTES = 33_554_432;
+/** A stream may hold back an event, not an answer. */
+const HELD_BYTES = 33_554_432;
 /** The stream ended properly, but without the event that ends an answer. */
 const NO_END = "no-end";
 
@@ -64,6 +66,7 @@ export function createExchange(options: ExchangeOptions, deps: ExchangeDeps): Ex
   let answer: Answer | undefined;
   let firstByteMs: number | undefined;
   let held: Buffer[] = [];
+  let heldBytes = 0;
   /** In strict mode: chunks leave in their order, each when its part is on the disk. */
   let released: Promise<unknown> = Promise.resolve();
   /** Its record is on the way; nothing more is taken from upstream. */
@@ -93,8 +96,9 @@ export function createExchange(options: ExchangeOptions, deps: ExchangeDeps): Ex
     const { reassembly, isStream, parts } = answer;
     firstByteMs ??= performance.now() - began;
     reassembly.push(chunk);
-    if (reassembly.isFull) return interrupt("gateway_abort", ANSWER_TOO_LONG);
-    held.push(chunk);
+    hold(chunk);
+    if (reassembly.isFull || (isStream && heldBytes > HELD_BYTES))
+      return interrupt("gateway_abort", ANSWER_TOO_LONG);
     if (mode === "strict") return releaseWhenDurable(answer);
     if (mode === "async" || !mayHaveLast(answer)) send(takeHeld());
     if (isStream) parts.writeWhenDue();
@@ -107,7 +111,7 @@ export function createExchange(options: ExchangeOptions, deps: ExchangeDeps): Ex
     // Any chunk may be the last until the next one comes.
     const newest = held.pop();
     send(takeHeld());
-    if (newest !== undefined) held.push(newest);
+    if (newest !== undefined) hold(newest);
     return true;
   }
 
@@ -121,9 +125,15 @@ export function createExchange(options: ExchangeOptions, deps: ExchangeDeps): Ex
     );
   }
 
+  function hold(chunk: Buffer): void {
+    held.push(chunk);
+    heldBytes += chunk.length;
+  }
+
   function takeHeld(): Buffer[] {
     const chunks = held;
     held = [];
+    heldBytes = 0;
     return chunks;
   }
 
@@ -150,7 +160,6 @@ export function createExchange(options: ExchangeOptions, deps: ExchangeDeps): Ex
   function interrupt(outcome: "client_abort" | "gateway_abort", refusal?: Refusal): void {
     if (ended) return;
     void finish(outcome, refusal);
-    held = [];
     controller?.abort(new Error(outcome));
   }
 
@@ -225,7 +234,7 @@ export function createExchange(options: ExchangeOptions, deps: ExchangeDeps): Ex
     if (failed) return;
     failed = true;
     ended = true;
-    held = [];
+    takeHeld();
     answer?.parts.stop();
     controller?.abort(new Error("the audit log cannot be written"));
     if (out.hasBegun) out.cut();
@@ -248,7 +257,7 @@ export function createExchange(options: ExchangeOptions, deps: ExchangeDeps): Ex
         if (ended) one.abort(new Error("it ended before it began"));
       },
       onResponseStart: (_, status, headers) => {
-        if (!ended && status >= 200) onHeaders(status, headers);
+        if (!ended) onHeaders(status, headers);
       },
       onResponseData: (_, chunk) => onChunk(chunk),
       onResponseEnd: () => void finish("ok"),

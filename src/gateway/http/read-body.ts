@@ -14,6 +14,7 @@ export async function readBody(
     request.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes > maxBytes) {
+        // What still comes is taken and dropped: a client that is cut off while it sends may never read why.
         request.removeAllListeners("data");
         resolve(tooLarge(maxBytes));
       } else chunks.push(chunk);

@@ -57,6 +57,17 @@ describe("an answer", () => {
     });
   });
 
+  test("after a preliminary one is the answer", async () => {
+    const rig = await startRig({
+      answer: (response, received) => {
+        response.writeProcessing();
+        return json(CHAT)(response, received);
+      },
+    });
+    expect(await ask(rig)).toMatchObject({ status: 200, text: JSON.stringify(CHAT) });
+    expect(await rig.untilRecords("res", 1)).toMatchObject([{ outcome: "ok", status: 200 }]);
+  });
+
   test("that is an error of upstream passes as it is", async () => {
     const error = { error: { code: 400, message: "too long", type: "invalid_request_error" } };
     const rig = await startRig({ answer: json(error, 400) });
@@ -220,7 +231,7 @@ describe("a log that fails", () => {
     const held = createHeldLog();
     let written = 0;
     const rig = await startRig({
-      answer: endless(frame("x".repeat(20_000)), (bytes) => (written = bytes)),
+      answer: endless(frame("x".repeat(20_000)), { onWritten: (bytes) => (written = bytes) }),
       log: held.log,
     });
     held.pending(1 << 30);
@@ -331,6 +342,22 @@ describe("an answer that does not come to its end", () => {
     expect(await waiting.untilRecords("res", 1)).toMatchObject([{ outcome: "gateway_abort", status: 503 }]);
   });
 
+  test("because the gateway ends while the request is being written down: upstream is not asked", async () => {
+    const held = createHeldLog();
+    held.hold("req");
+    const rig = await startRig({ answer: () => undefined, log: held.log });
+    const call = begin(rig).on("error", () => undefined);
+    await until(() => held.entries.length === 1);
+    const closing = rig.gateway.close();
+    await sleep(20);
+    held.release("req");
+    await closing;
+    expect(held.entries).toMatchObject([{ type: "req" }, { type: "res" }]);
+    expect(rig.upstream.received).toEqual([]);
+    expect(rig.gateway.activity().inFlight).toBe(0);
+    call.destroy();
+  });
+
   test("because the gateway ends while a request is still coming: it is refused with a record", async () => {
     const rig = await startRig({ answer: json(CHAT) });
     const call = begin(rig, { headers: { "content-length": "1000" }, body: "{" }).on(
@@ -342,6 +369,42 @@ describe("an answer that does not come to its end", () => {
     await rig.gateway.close();
     expect(await rig.records("reject")).toMatchObject([{ code: "client_gone", status: 499 }]);
     expect(rig.defects).toEqual([]);
+  });
+});
+
+describe("an answer without end", () => {
+  test.each(["data: x", "x"])("in one event that begins with %j is cut", async (begin) => {
+    const rig = await startRig({ answer: endless("y".repeat(65_536), { first: begin }) });
+    const seen = await ask(rig, STREAM);
+    expect(seen).toMatchObject({ status: 200, text: "", isWhole: false });
+    expect(await rig.untilRecords("res", 1)).toMatchObject([{ outcome: "gateway_abort" }]);
+    await until(() => rig.upstream.cut() === 1);
+  });
+
+  test("in many events ends where the log keeps no more", async () => {
+    const rig = await startRig({ answer: endless(frame("z".repeat(65_536))) });
+    const seen = await ask(rig, STREAM);
+    expect(seen.isWhole).toBe(false);
+    expect(await rig.untilRecords("res", 1)).toMatchObject([
+      { outcome: "gateway_abort", faults: expect.arrayContaining(["answer-too-long"]) },
+    ]);
+  });
+
+  test("in one piece is refused", async () => {
+    const piece = "z".repeat(1 << 20);
+    const rig = await startRig({
+      answer: async (response) => {
+        response.writeHead(200, { "content-type": "application/json", "content-length": 70 << 20 });
+        for (let count = 0; count < 70 && !response.destroyed; count += 1)
+          if (!response.write(piece)) await drained(response);
+        response.end();
+      },
+    });
+    const seen = await ask(rig, STREAM);
+    expect(seen.isWhole).toBe(false);
+    expect(await rig.untilRecords("res", 1)).toMatchObject([
+      { outcome: "gateway_abort", faults: expect.arrayContaining(["answer-too-long"]) },
+    ]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { ask, ASK, begin, CHAT_PATH, collect, errorOf, sendRaw, type Question } from "./client.ts";
+import { createHeldLog } from "./held-log.ts";
 import { closeRigs, startRig, until, type Rig } from "./rig.ts";
 import { CHAT, json } from "./upstream.ts";
 
@@ -297,6 +298,15 @@ describe("the gateway's own routes", () => {
       expect([seen.status, JSON.parse(seen.text)]).toEqual([code, { status: next, reason: "why" }]);
     }
   });
+});
+
+test("a refusal that cannot be written down is still a refusal", async () => {
+  const held = createHeldLog();
+  held.breakAll();
+  const rig = await startRig({ answer: json(CHAT), log: held.log });
+  expect(await ask(rig, { body: "{" })).toMatchObject({ status: 400 });
+  expect(await sendRaw(rig.port, "garbage\r\n\r\n")).toContain("bad_http");
+  expect(rig.defects).toEqual([]);
 });
 
 test("a disk that is nearly full refuses what is new, with a record", async () => {

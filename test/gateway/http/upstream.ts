@@ -100,13 +100,17 @@ export function stream(
 }
 
 /** As fast as it is taken, until it is cut. */
-export function endless(piece: string, onWritten: (bytes: number) => void = () => undefined): Answer {
+export function endless(
+  piece: string,
+  { first = "", onWritten }: { readonly first?: string; readonly onWritten?: (bytes: number) => void } = {},
+): Answer {
   return async (response) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
+    if (first !== "") response.write(first);
     let written = 0;
     while (!response.destroyed) {
       written += piece.length;
-      onWritten(written);
+      onWritten?.(written);
       if (!response.write(piece)) await drained(response);
     }
   };

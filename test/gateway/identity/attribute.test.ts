@@ -108,5 +108,5 @@ function unsigned(): Promise<string> {
 function otherAlgorithm(): Promise<string> {
   return new SignJWT({ sub: "user-1", iss: "open-webui", exp: NOW + 300 })
     .setProtectedHeader({ alg: "HS512" })
-    .sign(Buffer.concat([SECRET, SECRET]));
+    .sign(SECRET);
 }
