@@ -82,9 +82,9 @@ function partText(text: string): string {
 
 function answerOf(text: string): string {
   if (text === "") return "";
-  const answer: { readonly choices?: readonly { readonly message: { readonly content?: string } }[] } =
+  const answer: { readonly choices?: readonly { readonly message?: { readonly content?: string } }[] } =
     JSON.parse(text);
-  return answer.choices?.[0]?.message.content ?? "";
+  return answer.choices?.[0]?.message?.content ?? "";
 }
 
 async function unwrapKeys(folder: string, identity: string): Promise<Map<string, Uint8Array>> {
