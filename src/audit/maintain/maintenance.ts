@@ -179,9 +179,9 @@ function held(what: string, by: readonly HeldBack[]): AppError {
   const names = by.map(({ name }) => name);
   return new AppError(
     { class: "preflight", code: "HELD" },
-    `Cannot purge ${what}: ${by.map(({ name, payloads }) => `hold "${name}" covers ${payloads} of its texts`).join(", ")}`,
+    `Cannot purge ${what}: ${by.map(({ name, payloads }) => `hold "${name}" covers ${payloads} of the texts`).join(", ")}`,
     {
-      hint: "`cloister log hold --release NAME` when the hold is over; a hold goes before purge and retention",
+      hint: "`cloister log hold NAME --release` once it is over: a hold goes before purge and retention",
       fields: { holds: names },
     },
   );

@@ -18,6 +18,8 @@ export type ReadRecord = {
 export type ReadFrom = {
   /** The first number that is wanted. */
   readonly from: number;
+  /** The last; absent for all that are there. */
+  readonly to?: number;
   /** Waits for more at the end, until it is aborted. */
   readonly follow?: AbortSignal;
 };
@@ -26,13 +28,17 @@ const POLL_MS = 300;
 const NEWLINE = 0x0a;
 
 /** Throws AppError RECORD_MALFORMED (integrity), and what the file system says. */
-export async function* readRecords(log: string, { from, follow }: ReadFrom): AsyncGenerator<ReadRecord> {
+export async function* readRecords(
+  log: string,
+  { from, to = Infinity, follow }: ReadFrom,
+): AsyncGenerator<ReadRecord> {
   let segment = await segmentWith(log, from);
   let offset = 0;
   for (;;) {
     if (segment !== undefined)
       for await (const { read, end } of recordsOf(log, segment, offset)) {
         offset = end;
+        if (read.record.seq > to) return;
         if (read.record.seq >= from) yield read;
       }
     const next = await segmentAfter(log, segment);

@@ -9,10 +9,11 @@ import { AppError } from "../../shared/errors.ts";
 import type { Command, CommandContext, CommandInput, Outcome } from "../command.ts";
 import { recordAccess } from "./access.ts";
 import { BY_OPTION, LOG_OPTIONS, logFolderOf } from "./at-log.ts";
+import { counted } from "./counted.ts";
 import { SELECT_OPTIONS, SELECT_USAGE, selectorOf } from "./select.ts";
 
-/** Beside the program in the appliance's bin/. */
-const VERIFIER = "cloister-log-verify.mjs";
+/** Beside the program, on the host and in the container. */
+const VERIFIER = "log-verify.mjs";
 
 export const logExportCommand: Command = {
   name: "log export",
@@ -66,7 +67,7 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
   return {
     data: exported,
     text: [
-      `${records} records, ${texts} with their text, ${keys} wrapped keys, proven in a tree of ${size} records`,
+      `${counted(records, "record")}, ${texts} with text, ${counted(keys, "wrapped key")}, proven in a tree of ${counted(size, "record")}`,
       `in ${exported.out}: README.txt says how it is checked`,
     ].join("\n"),
   };

@@ -5,6 +5,7 @@ import { describeSelector } from "../../audit/maintain/selector.ts";
 import { AppError } from "../../shared/errors.ts";
 import type { Command, CommandContext, CommandInput, Outcome } from "../command.ts";
 import { BY_OPTION, LOG_OPTIONS, logFolderOf, operatorOf, withLog } from "./at-log.ts";
+import { counted } from "./counted.ts";
 import { SELECT_OPTIONS, SELECT_USAGE, selectorOf } from "./select.ts";
 
 export const logPurgeCommand: Command = {
@@ -55,7 +56,7 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
 function textOf({ plan, done }: PurgeOutcome, otherwise: string): string {
   const lines = [
     planText(plan),
-    ...plan.held.map(({ name, payloads }) => `held by "${name}": ${payloads} texts`),
+    ...plan.held.map(({ name, payloads }) => `held by "${name}": ${counted(payloads, "text")}`),
   ];
   if (done !== undefined) return [...lines, ...doneText(done)].join("\n");
   if (plan.payloads === 0) return [...lines, "nothing was changed: there is no such text"].join("\n");
@@ -65,16 +66,18 @@ function textOf({ plan, done }: PurgeOutcome, otherwise: string): string {
 function planText(plan: PurgePlan): string {
   return [
     `purge of ${describeSelector(plan.selector)}`,
-    `${plan.payloads} texts of ${plan.requests} requests, ${plan.bytes} bytes, in ${plan.segments.length} segments, ${plan.keys} content keys`,
+    `${counted(plan.payloads, "text")} of ${counted(plan.requests, "request")}, ${counted(plan.bytes, "byte")}, in ${counted(plan.segments.length, "segment")}; ${counted(plan.keys, "content key")} would seal nothing any more`,
     ...plan.segments.map((name) => `  ${name}`),
   ].join("\n");
 }
 
 function doneText({ orders, completions, keys, keysLater }: Done): readonly string[] {
-  const later = `${keysLater} content keys seal nothing any more and go with a later retention run: a running answer may still hold them`;
+  const later = `${counted(keysLater, "content key")} more will go with a retention run: a running answer may still hold it`;
+  const numbers = [...orders, ...completions];
   return [
-    `done: ordered by record ${orders.join(", ")}, completed by record ${completions.join(", ")}, ${keys} content keys removed`,
+    `done: ordered by record ${orders.join(", ")}, completed by record ${completions.join(", ")}, ${counted(keys, "content key")} removed`,
     ...(keysLater === 0 ? [] : [later]),
+    `to certify: ${numbers.map((seq) => `cloister log export --seq ${seq} --out DIR`).join("; ")}`,
   ];
 }
 

@@ -15,6 +15,7 @@ import type { RetentionPolicy } from "../../audit/record.ts";
 import { AppError } from "../../shared/errors.ts";
 import type { Command, CommandContext, CommandInput, Outcome } from "../command.ts";
 import { BY_OPTION, LOG_OPTIONS, logFolderOf, operatorOf, withLog } from "./at-log.ts";
+import { counted } from "./counted.ts";
 
 export const logRetainCommand: Command = {
   name: "log retain",
@@ -84,9 +85,9 @@ function textOf({ plan, done }: RetainOutcome, otherwise: string): string {
   return [
     `policy: ${describePolicy(plan.policy)}`,
     ...(advice === undefined ? [] : [advice]),
-    `${plan.payloads} texts over, ${plan.bytes} bytes`,
-    `${plan.segments.length} segments over${plan.segments.length === 0 ? "" : `: all records before ${plan.minimum}`}`,
-    ...plan.held.map(({ name, payloads }) => `held by "${name}": ${payloads} texts`),
+    `${counted(plan.payloads, "text")} over, ${counted(plan.bytes, "byte")}`,
+    `${counted(plan.segments.length, "segment")} over${plan.segments.length === 0 ? "" : `: all records before ${plan.minimum}`}`,
+    ...plan.held.map(({ name, payloads }) => `held by "${name}": ${counted(payloads, "text")}`),
     done === undefined
       ? otherwise
       : `done: ordered by record ${done.orders.join(", ")}, completed by record ${done.completions.join(", ")}`,

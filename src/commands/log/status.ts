@@ -24,6 +24,9 @@ is what \`log verify\` is for.`,
   run,
 };
 
+/** Nobody plans further. */
+const LONG_DAYS = 3_650;
+
 type Seen = { readonly size: number } | "unknown" | "unreachable" | undefined;
 
 async function run(input: CommandInput, context: CommandContext): Promise<Outcome> {
@@ -110,7 +113,9 @@ function momentText(moment: Moment | undefined): string {
 
 function roomText({ bytes, freeBytes, runwayDays }: LogDescription): string {
   const runway =
-    runwayDays === undefined ? "no whole day yet to judge by" : `enough for ${runwayDays} days like the last`;
+    runwayDays === undefined
+      ? "no whole day yet to judge by"
+      : `enough for ${runwayDays > LONG_DAYS ? `more than ${LONG_DAYS}` : runwayDays} days like the last ones`;
   return `${mebibytes(bytes)} MiB used, ${mebibytes(freeBytes)} MiB free: ${runway}`;
 }
 

@@ -54,7 +54,9 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
     input.list("identity").map(async (path) => await readIdentities(resolve(context.cwd, path))),
   );
   const wantsText = identities.length > 0 || input.flag("content");
-  const from = selector === undefined ? await seqOfLast(folder, linesOf(input)) : 0;
+  const lines = linesOf(input);
+  const isFollowed = input.flag("follow");
+  const from = selector === undefined ? await seqOfLast(folder, lines) : 0;
   if (wantsText)
     await recordAccess(
       folder,
@@ -66,7 +68,9 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
     );
   const stream = show(folder, {
     from,
-    ...(input.flag("follow") ? { follow: context.signal } : {}),
+    ...(isFollowed ? { follow: context.signal } : {}),
+    // The access record that was just written is not among the last that were asked for.
+    ...(isFollowed || selector !== undefined ? {} : { to: from + lines - 1 }),
     matches: selector === undefined ? () => true : createMatcher(selector),
     ...(wantsText ? { identities: identities.flat() } : {}),
     render: input.flag("json") ? renderJson : renderText,
@@ -76,6 +80,7 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
 
 type Show = {
   readonly from: number;
+  readonly to?: number;
   readonly follow?: AbortSignal;
   readonly matches: Matcher;
   /** Absent: no text is shown. */

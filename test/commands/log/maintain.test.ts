@@ -19,7 +19,7 @@ describe("log purge", () => {
     const { root, log } = await closedLog();
     const before = await digests(log);
     const { printed, data } = await runLog(root, ["purge", "--user", NAME, "--reason", "case 12"]);
-    expect(printed).toContain("2 texts of 1 requests");
+    expect(printed).toContain("2 texts of 1 request,");
     expect(printed).toContain("nothing was changed yet: --yes does it");
     expect(data).toMatchObject({ plan: { payloads: 2 } });
     expect(await digests(log)).toEqual(before);
@@ -110,7 +110,7 @@ describe("log retain", () => {
     const before = await digests(log);
     const short = await runLog(root, ["retain", "--content", "30", "--ledger", "90", "--dry-run"]);
     expect(short.printed).toContain("Article 26(6)");
-    expect(short.printed).toContain("0 texts over");
+    expect(short.printed).toContain("0 texts over, 0 bytes");
     const long = await runLog(root, ["retain", "--content", "183", "--ledger", "366", "--dry-run"]);
     expect(long.printed).not.toContain("Article 26(6)");
     expect(await digests(log)).toEqual(before);
