@@ -47,7 +47,11 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
   };
   if (!input.flag("yes")) {
     const plan = await planPurge(log, { selector, holds: await readHolds(log) });
-    return { data: { plan }, text: textOf({ plan }, "nothing was changed yet: --yes does it") };
+    const next =
+      plan.held.length === 0
+        ? "nothing was changed yet: --yes does it"
+        : "nothing was changed, and nothing can be while it is held";
+    return { data: { plan }, text: textOf({ plan }, next) };
   }
   const outcome = await withLog(log, context, async (service) => await service.purge(request));
   return { data: outcome, text: textOf(outcome, "nothing was changed") };

@@ -10,7 +10,7 @@ import { ANNA, BERT, converse, filesWith, maintenanceOf, settle } from "./people
 
 const SECRET = "the text of Anna";
 const OTHER = "the text of Bert";
-const ROUNDS = 12;
+const ROUNDS = 8;
 const SEGMENTS = 4;
 
 test(
