@@ -124,7 +124,7 @@ describe("a key", () => {
 
   test.each([
     ["none", {}],
-    ["an unknown one", { authorization: "Bearer bad" }],
+    ["an unknown one", { authorization: "Bearer wrong-key" }],
     ["one of another scheme", { authorization: "Basic good" }],
   ])("%s is refused, on any route", async (_, headers: Record<string, string>) => {
     const rig = await startRig({ answer: json(CHAT), identity });
@@ -135,7 +135,7 @@ describe("a key", () => {
     }
     const rejects = await rig.untilRecords("reject", 4);
     expect(new Set(rejects.map(({ code }) => code))).toEqual(new Set(["invalid_api_key"]));
-    expect(JSON.stringify(rejects)).not.toContain("bad");
+    expect(JSON.stringify(rejects)).not.toContain("wrong-key");
     expect(rig.upstream.received).toEqual([]);
   });
 
@@ -154,7 +154,7 @@ describe("a key", () => {
     const { socketPath } = rig;
     expect((await ask({ socketPath })).status).toBe(200);
     expect(await rig.records("req")).toMatchObject([{ who: { client: "host", strength: "socket" } }]);
-    expect((await ask({ socketPath }, { headers: { authorization: "Bearer bad" } })).status).toBe(401);
+    expect((await ask({ socketPath }, { headers: { authorization: "Bearer wrong-key" } })).status).toBe(401);
   });
 });
 
@@ -298,6 +298,19 @@ describe("the gateway's own routes", () => {
       expect([seen.status, JSON.parse(seen.text)]).toEqual([code, { status: next, reason: "why" }]);
     }
   });
+});
+
+test("a refusal is told once it is on the disk", async () => {
+  const held = createHeldLog();
+  held.hold("reject");
+  const rig = await startRig({ answer: json(CHAT), log: held.log });
+  let isTold = false;
+  const seen = ask(rig, { body: "{" }).finally(() => (isTold = true));
+  await until(() => held.entries.length === 1);
+  await sleep(50);
+  expect(isTold).toBe(false);
+  held.release("reject");
+  expect((await seen).status).toBe(400);
 });
 
 test("a refusal that cannot be written down is still a refusal", async () => {
