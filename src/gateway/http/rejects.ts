@@ -4,7 +4,7 @@ import type { Family } from "../routes/table.ts";
 import { sendRefusal, type Asked } from "./asked.ts";
 import type { Refusal } from "./refusal.ts";
 
-export type Rejected = {
+type Rejected = {
   readonly refusal: Refusal;
   /** Out of the table of routes, or "unknown": nothing that a client made up. */
   readonly route: string;

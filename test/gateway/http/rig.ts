@@ -10,7 +10,7 @@ import { readPayloadLines, readRecords } from "../../audit/write/read-back.ts";
 import { openScratchLog, scratchFolder } from "../../audit/write/scratch-log.ts";
 import { startUpstream, type Answer, type Upstream } from "./upstream.ts";
 
-export type Of<Type extends RecordType> = Extract<LedgerRecord, { type: Type }>;
+type Of<Type extends RecordType> = Extract<LedgerRecord, { type: Type }>;
 
 export type Rig = {
   readonly port: number;

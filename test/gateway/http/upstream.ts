@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-export type Received = {
+type Received = {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
