@@ -2,8 +2,7 @@
  * Memory of the gateway: node bench/gateway/memory.ts
  * How it grows over 100,000 requests, and what a live stream takes beside its text.
  */
-import { readFile } from "node:fs/promises";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startOurs } from "./peers/ours.ts";
@@ -58,10 +57,11 @@ async function perStream({ folder, upstream, client }: Setting): Promise<string>
   const [pid = 0] = ours.pids;
   const rows: string[][] = [];
   try {
+    // What the heap and its buffers grow by once is no stream's own.
     await client.streams({
       target: ours.target,
-      streams: 4,
-      script: { tokens: 2_000, sizeBytes: 1_024, intervalMs: 1 },
+      streams: 16,
+      script: { tokens: 2_048, sizeBytes: 1_024, intervalMs: 1 },
     });
     await sleep(500);
     for (const [streams, tokens] of [
