@@ -7,25 +7,30 @@ export type Edit = { readonly offset: number; readonly bytes: number; readonly t
 export function applyEdits(edits: readonly Edit[]): Transform {
   let position = 0;
   let next = 0;
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      const end = position + chunk.length;
-      while (position < end) {
-        const edit = edits[next];
-        const from = chunk.length - (end - position);
-        if (edit === undefined || edit.offset >= end) {
-          this.push(chunk.subarray(from));
-          position = end;
-        } else if (position < edit.offset) {
-          this.push(chunk.subarray(from, from + edit.offset - position));
-          position = edit.offset;
-        } else {
-          if (position === edit.offset) this.push(edit.text);
-          position = Math.min(end, edit.offset + edit.bytes);
-          if (position === edit.offset + edit.bytes) next += 1;
-        }
+
+  /** In one piece, because what compresses it works piece by piece. */
+  function edited(chunk: Buffer): Buffer {
+    const start = position;
+    const end = start + chunk.length;
+    const pieces: Buffer[] = [];
+    while (position < end) {
+      const edit = edits[next];
+      if (edit === undefined || edit.offset >= end) {
+        pieces.push(chunk.subarray(position - start));
+        position = end;
+      } else if (position < edit.offset) {
+        pieces.push(chunk.subarray(position - start, edit.offset - start));
+        position = edit.offset;
+      } else {
+        if (position === edit.offset) pieces.push(edit.text);
+        position = Math.min(end, edit.offset + edit.bytes);
+        if (position === edit.offset + edit.bytes) next += 1;
       }
-      done();
-    },
+    }
+    return pieces.length === 1 ? (pieces[0] ?? chunk) : Buffer.concat(pieces);
+  }
+
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => done(null, edited(chunk)),
   });
 }

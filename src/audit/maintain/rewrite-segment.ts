@@ -4,7 +4,6 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { createZstdDecompress } from "node:zlib";
 import { AppError } from "../../shared/errors.ts";
 import { syncFolder } from "../../shared/file.ts";
 import { compressedPath, type SegmentFile } from "../layout.ts";
@@ -14,7 +13,7 @@ import { readLines } from "../segments.ts";
 import { newCompressor } from "../write/compress-segment.ts";
 import { applyEdits, type Edit } from "./apply-edits.ts";
 import { scanSegment } from "./scan-log.ts";
-import { readStored, readUnpacked, storedPath } from "./stored-segment.ts";
+import { newDecompressor, readStored, readUnpacked, READ_BYTES, storedPath } from "./stored-segment.ts";
 
 export type Rewritten = {
   /** Payload lines that were replaced. */
@@ -70,8 +69,9 @@ async function copyEdited(
   { path, temporary, compressed }: { path: string; temporary: string; compressed: boolean },
   edits: readonly Edit[],
 ): Promise<void> {
-  const [source, target] = [createReadStream(path), createWriteStream(temporary, { mode: 0o600 })];
-  if (compressed) await pipeline(source, createZstdDecompress(), applyEdits(edits), newCompressor(), target);
+  const source = createReadStream(path, { highWaterMark: READ_BYTES });
+  const target = createWriteStream(temporary, { mode: 0o600 });
+  if (compressed) await pipeline(source, newDecompressor(), applyEdits(edits), newCompressor(), target);
   else await pipeline(source, applyEdits(edits), target);
 }
 

@@ -6,7 +6,7 @@ import type { LedgerRecord } from "../record.ts";
 import { readLines } from "../segments.ts";
 import { readStored } from "./stored-segment.ts";
 
-export type PayloadState =
+type PayloadState =
   | { readonly kind: "none" }
   | { readonly kind: "tombstone" }
   /** Text that is still there. `key` seals it; absent in plain mode. */

@@ -5,7 +5,7 @@ import { isErrno } from "../../shared/errors.ts";
 import { compressedPath, segmentPath, type SegmentFile } from "../layout.ts";
 
 /** Small, so that whoever shares the event loop with a long scan is not kept waiting. */
-const READ_BYTES = 1 << 18;
+export const READ_BYTES = 1 << 18;
 
 export type Stored = Pick<SegmentFile, "name" | "compressed">;
 
@@ -32,12 +32,16 @@ export async function readStored(
   }
 }
 
+export function newDecompressor() {
+  return createZstdDecompress({ chunkSize: READ_BYTES });
+}
+
 export async function readUnpacked(
   path: string,
   compressed: boolean,
   use: (chunks: AsyncIterable<Buffer>) => Promise<void>,
 ): Promise<void> {
   const file = createReadStream(path, { highWaterMark: READ_BYTES });
-  if (compressed) await pipeline(file, createZstdDecompress(), use);
+  if (compressed) await pipeline(file, newDecompressor(), use);
   else await pipeline(file, use);
 }

@@ -57,6 +57,27 @@ describe("retention", () => {
     await log.close();
   });
 
+  test("comes back for what was not over yet, to the moment", async () => {
+    const { log, clock, maintenance } = await logOf(0);
+    await converse(log, { user: ANNA }, { prompt: "in the morning", reply: "one" });
+    clock.day = 0.4;
+    await converse(log, { user: ANNA }, { prompt: "in the evening", reply: "two" });
+    clock.day = 1;
+    await log.append({ type: "heartbeat" }).durable;
+    const request = { policy: { content: 30, ledger: 300 }, by: "clock" };
+    for (const [day, left] of [
+      [30.1, 1],
+      [30.2, 1],
+      [30.5, 0],
+    ] as const) {
+      clock.day = day;
+      await maintenance.retain(request);
+      expect(await filesWith(log, "in the morning")).toEqual([]);
+      expect([day, (await filesWith(log, "in the evening")).length]).toEqual([day, left]);
+    }
+    await log.close();
+  });
+
   test("leaves what a hold covers, and every segment from there on", async () => {
     const { log, clock, maintenance } = await logOf(4);
     await maintenance.hold({
