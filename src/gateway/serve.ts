@@ -101,11 +101,12 @@ export async function serve(config: GatewayConfig, note: (text: string) => void)
     retain,
     onNote: note,
   };
-  await disk.look();
+  const low = await disk.look();
+  if (low !== undefined) await log.append(low).durable;
   // What an earlier process kept beyond its time, or for its session alone, goes before anything new comes.
   await retain();
   // The first look only remembers where llama-server's counters stand.
-  await reconcile(timing);
+  await reconcile(timing).catch(onDefect);
   const stopTimers = startTimers(timing);
   await listenOnSocket(gateway.server("socket"), config.listen.socket);
   const port =

@@ -9,21 +9,26 @@ import type { Counters } from "./counters.ts";
 export type Accounts = {
   /** An answer was recorded; without usage it was interrupted, and nobody told us its tokens. */
   answered(usage: Usage | undefined): void;
-  /** What to write, given llama-server's counters; undefined where nothing happened since the last time. */
+  /** What to write, given llama-server's counters; undefined where nothing happened since the last time, or nothing new is known. */
   reconcile(now: Counters | undefined): Extract<Entry, { type: "reconcile" }> | undefined;
 };
 
 type Sum = { input: number; output: number };
 
+const NOTHING: Sum = { input: 0, output: 0 };
+
 export function createAccounts(): Accounts {
-  let logged: Sum = { input: 0, output: 0 };
+  let logged: Sum = { ...NOTHING };
   let interrupted = 0;
   let before: Counters | undefined;
+  /** Said once for as long as the counters cannot be read. */
+  let isUnknown = false;
 
-  function settle(now: Counters | undefined): void {
+  function settle(now: Counters): void {
     before = now;
-    logged = { input: 0, output: 0 };
+    logged = { ...NOTHING };
     interrupted = 0;
+    isUnknown = false;
   }
 
   return {
@@ -37,19 +42,19 @@ export function createAccounts(): Accounts {
     },
     reconcile: (now) => {
       const entry = { type: "reconcile", logged: { ...logged }, interrupted } as const;
-      if (now === undefined)
-        return isQuiet(entry)
-          ? undefined
-          : { ...entry, verdict: "unknown", upstream: { input: 0, output: 0 } };
-      if (before === undefined) {
-        settle(now);
-        return undefined;
+      const unknown = { ...entry, verdict: "unknown", upstream: NOTHING } as const;
+      if (now === undefined) {
+        const isNews = !isUnknown && !isQuiet(entry);
+        isUnknown ||= isNews;
+        return isNews ? unknown : undefined;
       }
-      const upstream = { input: now.input - before.input, output: now.output - before.output };
+      const last = before;
       settle(now);
+      // Answers from before the counters were first read cannot be told from what they had counted by then.
+      if (last === undefined) return isQuiet(entry) ? undefined : unknown;
+      const upstream = { input: now.input - last.input, output: now.output - last.output };
       if (upstream.input === 0 && upstream.output === 0 && isQuiet(entry)) return undefined;
-      if (upstream.input < 0 || upstream.output < 0)
-        return { ...entry, verdict: "restarted", upstream: { input: 0, output: 0 } };
+      if (upstream.input < 0 || upstream.output < 0) return { ...unknown, verdict: "restarted" };
       return { ...entry, verdict: judge(upstream, entry), upstream };
     },
   };
