@@ -51,6 +51,8 @@ function openSegment(log: string, { name, compressed }: Pick<SegmentFile, "name"
   const file = createReadStream(compressedPath(log, name), options);
   const plain = createZstdDecompress({ chunkSize: READ_BYTES });
   file.on("error", (error) => plain.destroy(error));
+  // Whoever stops reading in the middle closes the one that it reads; the other would stay open.
+  plain.on("close", () => file.destroy());
   return file.pipe(plain);
 }
 

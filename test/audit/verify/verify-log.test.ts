@@ -76,26 +76,6 @@ describe("whatever is done to a thousand records is seen", () => {
     readonly expected: (verdict: Awaited<ReturnType<typeof verdictOf>>) => boolean;
   };
 
-  /** Line by line: where it begins, and which record it is of. */
-  async function linesOf() {
-    const bytes = await readFile(join(whole.log, ledger));
-    const lines: {
-      readonly start: number;
-      readonly end: number;
-      readonly seq: number;
-      readonly isRecord: boolean;
-    }[] = [];
-    let seq = -1;
-    for (let start = 0; start < bytes.length;) {
-      const end = bytes.indexOf(0x0a, start);
-      const isRecord = isLedgerLine(bytes.subarray(start, end));
-      if (isRecord) seq += 1;
-      lines.push({ start, end, seq, isRecord });
-      start = end + 1;
-    }
-    return { bytes, lines };
-  }
-
   test("a flipped bit anywhere: MODIFIED, at the record that it is in", { timeout: 600_000 }, async () => {
     const { bytes, lines } = await linesOf();
     async function* flips(): AsyncGenerator<Attempt> {
@@ -177,22 +157,6 @@ describe("whatever is done to a thousand records is seen", () => {
 });
 
 describe("what only a signed statement can tell", () => {
-  /** Every line made anew from record `from` on, so that the chain holds; the tiles go, as a forger would make them go. */
-  async function forge(folder: string, from: number): Promise<void> {
-    const path = join(folder, ledger);
-    const lines = (await readFile(path, "utf8")).split("\n").slice(0, -1);
-    let prev = "0".repeat(64);
-    const forged = lines.map((line) => {
-      if (!isLedgerLine(Buffer.from(line))) return line;
-      const { v, seq, prev: _, ts, mono, ...body } = parseLedgerLine(Buffer.from(line));
-      const changed = seq === from && body.type === "req" ? { ...body, route: "forged" } : body;
-      const made = encodeLedgerLine({ v, seq, prev, ts, mono }, changed);
-      prev = leafHash(made).toString("hex");
-      return made.toString();
-    });
-    await writeFile(path, forged.map((line) => `${line}\n`).join(""));
-  }
-
   test("a log rewritten so that it fits together is not the tree's", async () => {
     const folder = await copyOf(whole.log);
     await forge(folder, 501);
@@ -350,3 +314,39 @@ describe("what is unfinished", () => {
 test("a folder that is no log has no verdict", async () => {
   await expect(verifyLog(tmpdir())).rejects.toMatchObject({ code: "LOG_UNKNOWN" });
 });
+
+/** Line by line: where it begins, and which record it is of. */
+async function linesOf() {
+  const bytes = await readFile(join(whole.log, ledger));
+  const lines: {
+    readonly start: number;
+    readonly end: number;
+    readonly seq: number;
+    readonly isRecord: boolean;
+  }[] = [];
+  let seq = -1;
+  for (let start = 0; start < bytes.length;) {
+    const end = bytes.indexOf(0x0a, start);
+    const isRecord = isLedgerLine(bytes.subarray(start, end));
+    if (isRecord) seq += 1;
+    lines.push({ start, end, seq, isRecord });
+    start = end + 1;
+  }
+  return { bytes, lines };
+}
+
+/** Every line made anew from record `from` on, so that the chain holds; the tiles go, as a forger would make them go. */
+async function forge(folder: string, from: number): Promise<void> {
+  const path = join(folder, ledger);
+  const lines = (await readFile(path, "utf8")).split("\n").slice(0, -1);
+  let prev = "0".repeat(64);
+  const forged = lines.map((line) => {
+    if (!isLedgerLine(Buffer.from(line))) return line;
+    const { v, seq, prev: _, ts, mono, ...body } = parseLedgerLine(Buffer.from(line));
+    const changed = seq === from && body.type === "req" ? { ...body, route: "forged" } : body;
+    const made = encodeLedgerLine({ v, seq, prev, ts, mono }, changed);
+    prev = leafHash(made).toString("hex");
+    return made.toString();
+  });
+  await writeFile(path, forged.map((line) => `${line}\n`).join(""));
+}
