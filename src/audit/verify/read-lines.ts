@@ -11,6 +11,8 @@ import type { Findings } from "./verdict.ts";
 export type LineReaderDeps = {
   readonly findings: Findings;
   readonly onRecord: (record: LedgerRecord, leaf: Uint8Array) => void;
+  /** It stands where its number says. */
+  readonly onPlaced: (seq: number, leaf: Uint8Array) => void;
   readonly onTombstone: (seq: number, by: number) => void;
   /** This record names another one before it than stands there: one of the two was changed, and the tree knows which. */
   readonly onBreak: (seq: number) => void;
@@ -33,8 +35,15 @@ type Open = { readonly seq: number; readonly ref: PayloadRef };
 
 const TOMBSTONE = Buffer.from('{"tombstone":');
 
-export function createLineReader({ findings, onRecord, onTombstone, onBreak }: LineReaderDeps): LineReader {
+export function createLineReader({
+  findings,
+  onRecord,
+  onPlaced,
+  onTombstone,
+  onBreak,
+}: LineReaderDeps): LineReader {
   let nextSeq = 0;
+  let otherwise: number | undefined;
   let prev: string | undefined;
   let payloads = 0;
   let bytes = 0;
@@ -55,12 +64,25 @@ export function createLineReader({ findings, onRecord, onTombstone, onBreak }: L
       return undefined;
     }
     const leaf = leafHash(line);
-    if (record.seq !== nextSeq) modified(nextSeq, `record ${record.seq} stands where it should`);
+    place(record.seq, leaf);
     if (prev !== undefined && record.prev !== prev) onBreak(record.seq);
-    nextSeq = record.seq + 1;
     prev = leaf.toString("hex");
     onRecord(record, leaf);
     return record;
+  }
+
+  /** Where a number is not the one that is due, either it was changed or records are gone: what comes next tells. */
+  function place(seq: number, leaf: Uint8Array): void {
+    const isPlaced = seq === nextSeq || seq === otherwise;
+    if (isPlaced) {
+      nextSeq = seq + 1;
+      otherwise = undefined;
+      onPlaced(seq, leaf);
+      return;
+    }
+    modified(nextSeq, `record ${seq} stands where it should`);
+    nextSeq += 1;
+    otherwise = seq + 1;
   }
 
   function onPayload(line: Buffer, owner: Open): void {

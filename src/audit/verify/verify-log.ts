@@ -60,9 +60,9 @@ export async function verifyLog(folder: string, options: VerifyOptions = {}): Pr
     onRecord: (record, leaf) => {
       follower.record(record);
       frontier.push(leaf);
-      leaves.push({ seq: record.seq, leaf });
       roots.grown();
     },
+    onPlaced: (seq, leaf) => leaves.push({ seq, leaf }),
     onTombstone: (seq, by) => follower.tombstone(seq, by),
     onBreak: (seq) => breaks.push(seq),
   });
