@@ -11,17 +11,21 @@ export type DiskWatch = {
 /** Once low, twice the reserve must be free before it is enough again. */
 const RECOVERED = 2;
 
-export function watchDisk(folder: string, reserveBytes: number): DiskWatch {
+export function watchDisk(folder: string, reserveBytes: number, freeIn = freeBytesIn): DiskWatch {
   let low = false;
   return {
     hasRoom: () => !low,
     look: async () => {
-      const { bavail, bsize } = await statfs(folder);
-      const freeBytes = bavail * bsize;
+      const freeBytes = await freeIn(folder);
       const isLow = freeBytes < reserveBytes * (low ? RECOVERED : 1);
       if (isLow === low) return undefined;
       low = isLow;
       return { type: "disk", state: low ? "low" : "enough", freeBytes };
     },
   };
+}
+
+async function freeBytesIn(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }

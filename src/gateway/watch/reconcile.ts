@@ -4,7 +4,7 @@
  */
 import type { Entry } from "../../audit/audit-log.ts";
 import type { Usage } from "../../audit/record.ts";
-import type { Counters } from "./counters.ts";
+import type { Counters, Range } from "./counters.ts";
 
 export type Accounts = {
   /** An answer was recorded; without usage it was interrupted, and nobody told us its tokens. */
@@ -48,13 +48,17 @@ export function createAccounts(): Accounts {
         isUnknown ||= isNews;
         return isNews ? unknown : undefined;
       }
-      const last = before;
-      settle(now);
       // Answers from before the counters were first read cannot be told from what they had counted by then.
-      if (last === undefined) return isQuiet(entry) ? undefined : unknown;
-      const upstream = { input: now.input - last.input, output: now.output - last.output };
-      if (upstream.input === 0 && upstream.output === 0 && isQuiet(entry)) return undefined;
+      if (before === undefined) {
+        settle(now);
+        return isQuiet(entry) ? undefined : unknown;
+      }
+      const input = compare(before.input, now.input, entry.logged.input);
+      const output = compare(before.output, now.output, entry.logged.output);
+      settle({ input: input.now, output: output.now });
+      const upstream = { input: input.counted, output: output.counted };
       if (upstream.input < 0 || upstream.output < 0) return { ...unknown, verdict: "restarted" };
+      if (upstream.input === 0 && upstream.output === 0 && isQuiet(entry)) return undefined;
       return { ...entry, verdict: judge(upstream, entry), upstream };
     },
   };
@@ -62,6 +66,26 @@ export function createAccounts(): Accounts {
 
 function isQuiet({ logged, interrupted }: { readonly logged: Sum; readonly interrupted: number }): boolean {
   return logged.input === 0 && logged.output === 0 && interrupted === 0;
+}
+
+/**
+ * What was counted in between: of the numbers that the counters leave open, the one nearest to the log's. Where they leave the log's
+ * own open, where they stand is known better from then on, so that many small surpluses are one that shows.
+ */
+function compare(
+  before: Range,
+  now: Range,
+  logged: number,
+): { readonly counted: number; readonly now: Range } {
+  const least = now.least - before.most;
+  const most = now.most - before.least;
+  if (logged < least) return { counted: least, now };
+  if (logged > most) return { counted: most, now };
+  const narrowed = {
+    least: Math.max(now.least, before.least + logged),
+    most: Math.min(now.most, before.most + logged),
+  };
+  return { counted: logged, now: narrowed };
 }
 
 /** More than the log explains is a gap, unless an interrupted answer may explain it. */
