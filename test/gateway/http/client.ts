@@ -15,6 +15,7 @@ export type Seen = {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
+  readonly bytes: Buffer;
   /** As they came off the wire. */
   readonly chunks: readonly string[];
   /** False where the connection ended before the answer did. */
@@ -47,14 +48,16 @@ export async function answerOf(call: ClientRequest): Promise<IncomingMessage> {
 
 export async function collect(call: ClientRequest): Promise<Seen> {
   const answer = await answerOf(call);
-  const chunks: string[] = [];
-  answer.on("data", (chunk: Buffer) => chunks.push(chunk.toString("utf8")));
+  const chunks: Buffer[] = [];
+  answer.on("data", (chunk: Buffer) => chunks.push(chunk));
   await closed(answer);
+  const bytes = Buffer.concat(chunks);
   return {
     status: answer.statusCode ?? 0,
     headers: answer.headers,
-    text: chunks.join(""),
-    chunks,
+    text: bytes.toString("utf8"),
+    bytes,
+    chunks: chunks.map((chunk) => chunk.toString("utf8")),
     isWhole: answer.complete,
   };
 }
