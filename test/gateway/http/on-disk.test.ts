@@ -1,4 +1,5 @@
 /** What stands in the log's file at the moments that count: when llama-server gets a request, and when a client gets its bytes. */
+import { pbkdf2 } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -40,6 +41,11 @@ function readNow(log: string): OnDisk {
   };
 }
 
+/** Who does not wait for the disk is seen: all that is written to files from here on waits for its turn behind these. */
+function keepWritersBusy(): void {
+  for (let count = 0; count < 8; count += 1) pbkdf2("", "", 50_000, 32, "sha512", () => undefined);
+}
+
 /** With what stood in the file whenever upstream was asked. */
 async function startWatched(options: RigOptions): Promise<{ rig: Rig; atUpstream: readonly OnDisk[] }> {
   const atUpstream: OnDisk[] = [];
@@ -47,6 +53,7 @@ async function startWatched(options: RigOptions): Promise<{ rig: Rig; atUpstream
     ...options,
     answer: (response, received) => {
       atUpstream.push(readNow(rig.log.folder));
+      keepWritersBusy();
       return options.answer(response, received);
     },
   });
@@ -55,6 +62,7 @@ async function startWatched(options: RigOptions): Promise<{ rig: Rig; atUpstream
 
 /** What the client has, and what stands in the file, at each chunk that it gets. */
 async function follow(rig: Rig, paced?: Paced): Promise<readonly { text: string; onDisk: OnDisk }[]> {
+  keepWritersBusy();
   const answer = await answerOf(begin(rig, paced === undefined ? {} : STREAM));
   const seen: { text: string; onDisk: OnDisk }[] = [];
   let text = "";
