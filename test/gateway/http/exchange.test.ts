@@ -6,7 +6,18 @@ import { afterEach, describe, expect, test } from "vitest";
 import { answerOf, ask, begin, closed, collect, errorOf } from "./client.ts";
 import { createHeldLog } from "./held-log.ts";
 import { closeRigs, startRig, until } from "./rig.ts";
-import { CHAT, DONE, drained, endless, frame, json, LAST_FRAME, stream } from "./upstream.ts";
+import {
+  CHAT,
+  DONE,
+  drained,
+  endless,
+  frame,
+  json,
+  LAST_FRAME,
+  startUpstream,
+  stream,
+  type Answer,
+} from "./upstream.ts";
 
 afterEach(closeRigs);
 
@@ -319,9 +330,15 @@ describe("an answer that does not come to its end", () => {
 
   test("because nobody listens: 502, and the next request works once somebody does", async () => {
     const rig = await startRig({ answer: json(CHAT) });
+    expect((await ask(rig)).status).toBe(200);
     await rig.upstream.stop();
-    expect((await ask(rig)).status).toBe(502);
-    expect(await rig.untilRecords("res", 1)).toMatchObject([{ outcome: "upstream_gone", status: 502 }]);
+    for (const _ of [1, 2]) expect((await ask(rig)).status).toBe(502);
+    const gone = { outcome: "upstream_gone", status: 502 };
+    expect(await rig.untilRecords("res", 3)).toMatchObject([{ outcome: "ok" }, gone, gone]);
+    const again = await startUpstream(json(CHAT), rig.upstream.socketPath);
+    expect(await ask(rig)).toMatchObject({ status: 200, text: JSON.stringify(CHAT) });
+    expect(rig.gateway.activity()).toEqual({ inFlight: 0, begun: 4 });
+    await again.stop();
   });
 
   test("because the gateway ends: each is cut with a record, and nothing new begins", async () => {
@@ -368,6 +385,35 @@ describe("an answer that does not come to its end", () => {
     await sleep(50);
     await rig.gateway.close();
     expect(await rig.records("reject")).toMatchObject([{ code: "client_gone", status: 499 }]);
+    expect(rig.defects).toEqual([]);
+  });
+});
+
+describe("after a stream that did not come to its end, the next request works:", () => {
+  const begun = [frame("Hel"), frame("lo")];
+
+  test.each<[string, Answer, string]>([
+    ["upstream cut it", stream(begun, 5, (response) => response.destroy()), "upstream_gone"],
+    [
+      "upstream spoke no HTTP",
+      stream(begun, 5, (response) => response.socket?.end("no chunk")),
+      "upstream_gone",
+    ],
+    ["its event had no end", endless("y".repeat(65_536), { first: "data: x" }), "gateway_abort"],
+    ["its client left", stream(Array(10_000).fill(frame("so ")), 5), "client_abort"],
+  ])("%s", async (_, broken, outcome) => {
+    const answers: Answer[] = [broken, json(CHAT), stream(FRAMES)];
+    const rig = await startRig({ answer: (...of) => answers.shift()?.(...of) });
+    const call = begin(rig, STREAM).on("error", () => undefined);
+    const answer = await answerOf(call);
+    if (outcome === "client_abort") answer.once("data", () => call.destroy());
+    else answer.resume();
+    await closed(answer);
+    expect(answer.complete).toBe(false);
+    expect(await rig.untilRecords("res", 1)).toMatchObject([{ outcome }]);
+    expect(await ask(rig)).toMatchObject({ status: 200, text: JSON.stringify(CHAT), isWhole: true });
+    expect(await ask(rig, STREAM)).toMatchObject({ status: 200, text: FRAMES.join(""), isWhole: true });
+    await until(() => rig.gateway.activity().inFlight === 0);
     expect(rig.defects).toEqual([]);
   });
 });

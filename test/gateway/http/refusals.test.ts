@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { SignJWT } from "jose";
 import { afterEach, describe, expect, test } from "vitest";
+import { pseudonym } from "../../../src/audit/pseudonym.ts";
 import { ask, ASK, begin, CHAT_PATH, collect, errorOf, sendRaw, type Question } from "./client.ts";
 import { createHeldLog } from "./held-log.ts";
 import { closeRigs, startRig, until, type Rig } from "./rig.ts";
@@ -36,6 +38,12 @@ describe("a body", () => {
     [
       "with a URL to be fetched",
       { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "http://x/" } }] }] },
+      400,
+      "remote_content",
+    ],
+    [
+      "with a document to be fetched",
+      { messages: [{ role: "user", content: [{ type: "document", document_url: "http://x/" }] }] },
       400,
       "remote_content",
     ],
@@ -102,10 +110,24 @@ describe("a route", () => {
     ["POST", "/v1\\chat\\completions", 404, "route_unknown", "unknown"],
     ["POST", "http://elsewhere/v1/chat/completions", 404, "route_unknown", "unknown"],
     ["POST", "/V1/chat/completions", 404, "route_unknown", "unknown"],
+    ["POST", "/%2e/v1/chat/completions", 404, "route_unknown", "unknown"],
+    ["POST", "/v1/%2e%2e/completion", 404, "route_unknown", "unknown"],
+    ["POST", "/v1/chat/%63ompletions", 404, "route_unknown", "unknown"],
+    ["POST", "/v1/chat/completions%00", 404, "route_unknown", "unknown"],
+    ["POST", "/v1/chat/completions%3fa=b", 404, "route_unknown", "unknown"],
+    ["POST", "/completion?/v1/chat/completions", 403, "route_denied", "/completion"],
   ])("%s %s is refused: %i %s", async (...[method, path, status, code, route]) => {
     const rig = await startRig({ answer: json(CHAT) });
     const { reject } = await expectRefused(rig, { method, path }, { status, code });
     expect(reject).toMatchObject({ method, route });
+  });
+
+  test("takes nothing of a query to llama-server", async () => {
+    const rig = await startRig({ answer: json(CHAT) });
+    const path = `${CHAT_PATH}?model=other&conv_id=1#part`;
+    expect(await ask(rig, { path })).toMatchObject({ status: 200, text: JSON.stringify(CHAT) });
+    expect(rig.upstream.received).toMatchObject([{ method: "POST", url: CHAT_PATH }]);
+    expect(JSON.stringify(await rig.records("req"))).not.toContain("conv_id");
   });
 
   test("that the policy names is let through", async () => {
@@ -155,6 +177,36 @@ describe("a key", () => {
     expect((await ask({ socketPath })).status).toBe(200);
     expect(await rig.records("req")).toMatchObject([{ who: { client: "host", strength: "socket" } }]);
     expect((await ask({ socketPath }, { headers: { authorization: "Bearer wrong-key" } })).status).toBe(401);
+  });
+});
+
+describe("a user's token", () => {
+  const uiSecret = Buffer.from("a secret of the UI, long enough for HS256");
+  const pepper = Buffer.alloc(32, 1);
+
+  test.each([
+    ["that is over", tokenOf(uiSecret, -60)],
+    ["of another secret", tokenOf(Buffer.from("another secret that is long enough too"), 300)],
+    ["that is none", Promise.resolve("nonsense")],
+  ])("%s is refused with a record, which does not hold it", async (_, made) => {
+    const rig = await startRig({ answer: json(CHAT), identity: { pepper, uiSecret } });
+    const token = await made;
+    const headers = { "x-openwebui-user-jwt": token };
+    const { reject } = await expectRefused(rig, { headers }, { status: 401, code: "invalid_user_token" });
+    expect(reject).toMatchObject({ method: "POST", route: "chat.completions" });
+    expect(reject?.who).toBeUndefined();
+    expect(JSON.stringify(reject)).not.toContain(token);
+  });
+
+  test("that is good names its user by a pseudonym, and goes no further", async () => {
+    const rig = await startRig({ answer: json(CHAT), identity: { pepper, uiSecret } });
+    const token = await tokenOf(uiSecret, 300);
+    expect((await ask(rig, { headers: { "x-openwebui-user-jwt": token } })).status).toBe(200);
+    expect(await rig.records("req")).toMatchObject([
+      { who: { strength: "jwt", user: pseudonym(pepper, "user", "user-1") } },
+    ]);
+    expect(JSON.stringify(rig.upstream.received)).not.toContain(token);
+    expect(JSON.stringify(await rig.records("req"))).not.toContain("user-1");
   });
 });
 
@@ -229,6 +281,8 @@ describe("bytes that are no request", () => {
     ["a bare line feed", `GET /v1/models HTTP/1.1\nhost: x\n\n`, 400, "bad_http"],
     ["a space before a colon", `${HEAD}content-length : 2\r\n\r\n{}`, 400, "bad_http"],
     ["headers too long", `${HEAD}x: ${"a".repeat(20_000)}\r\n\r\n`, 431, "headers_too_large"],
+    ["NUL in a header", `${HEAD}x: a\x00b\r\ncontent-length: 2\r\n\r\n{}`, 400, "bad_http"],
+    ["NUL in a path", "GET /v1/models\x00 HTTP/1.1\r\nhost: x\r\n\r\n", 400, "bad_http"],
     ["no host", "GET /v1/models HTTP/1.1\r\nconnection: close\r\n\r\n", 400, "bad_http"],
     ["a tunnel", "CONNECT elsewhere:443 HTTP/1.1\r\nhost: x\r\n\r\n", 405, "method_not_allowed"],
     ["garbage", "\x16\x03\x01\x02\x00\x01\x00", 400, "bad_http"],
@@ -332,3 +386,10 @@ test("a disk that is nearly full refuses what is new, with a record", async () =
   hasRoom = true;
   await expectGoesOn(rig);
 });
+
+async function tokenOf(secret: Uint8Array, expiresIn: number): Promise<string> {
+  return await new SignJWT({ sub: "user-1", iss: "open-webui" })
+    .setExpirationTime(Math.floor(Date.now() / 1_000) + expiresIn)
+    .setProtectedHeader({ alg: "HS256" })
+    .sign(secret);
+}

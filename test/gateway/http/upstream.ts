@@ -23,8 +23,9 @@ export type Upstream = {
   stop(): Promise<void>;
 };
 
-export async function startUpstream(answer: Answer): Promise<Upstream> {
-  const socketPath = join(await mkdtemp(join(tmpdir(), "upstream-")), "llama.sock");
+/** On a new socket, or on that of one that was stopped. */
+export async function startUpstream(answer: Answer, at?: string): Promise<Upstream> {
+  const socketPath = at ?? join(await mkdtemp(join(tmpdir(), "upstream-")), "llama.sock");
   const received: Received[] = [];
   let cut = 0;
   const server = createServer(
