@@ -1,31 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { SignJWT } from "jose";
 import { afterEach, describe, expect, test } from "vitest";
-import { pseudonym } from "../../../src/audit/pseudonym.ts";
-import { ask, ASK, begin, CHAT_PATH, collect, errorOf, sendRaw, type Question } from "./client.ts";
+import { ask, ASK, begin, CHAT_PATH, collect, errorOf, sendRaw } from "./client.ts";
+import { expectGoesOn, expectRefused } from "./expect-refused.ts";
 import { createHeldLog } from "./held-log.ts";
-import { closeRigs, startRig, until, type Rig } from "./rig.ts";
+import { closeRigs, startRig, until } from "./rig.ts";
 import { CHAT, json } from "./upstream.ts";
 
 afterEach(closeRigs);
-
-/** What every refusal has in common: a status and a code for the client, a record, and a gateway that goes on. */
-async function expectRefused(rig: Rig, question: Question, want: { status: number; code: string }) {
-  const seen = await ask(rig, question);
-  expect(seen.status).toBe(want.status);
-  expect(errorOf(seen)).toMatchObject({ code: want.code });
-  const [reject] = await rig.untilRecords("reject", 1);
-  expect(reject).toMatchObject({ ...want, id: seen.headers["x-request-id"] });
-  await expectGoesOn(rig);
-  return { seen, reject };
-}
-
-async function expectGoesOn(rig: Rig): Promise<void> {
-  const before = rig.upstream.received.length;
-  expect(before).toBe(0);
-  expect(await ask(rig, { path: CHAT_PATH })).toMatchObject({ status: 200, text: JSON.stringify(CHAT) });
-  expect(rig.defects).toEqual([]);
-}
 
 describe("a body", () => {
   test.each([
@@ -137,79 +118,6 @@ describe("a route", () => {
   });
 });
 
-describe("a key", () => {
-  const identity = {
-    pepper: Buffer.alloc(32),
-    // SHA-256 of "good".
-    clients: [{ id: "aider", sha256: "770e607624d689265ca6c44884d0807d9b054d23c473c106c72be9de08b7376c" }],
-  };
-
-  test.each([
-    ["none", {}],
-    ["an unknown one", { authorization: "Bearer wrong-key" }],
-    ["one of another scheme", { authorization: "Basic good" }],
-  ])("%s is refused, on any route", async (_, headers: Record<string, string>) => {
-    const rig = await startRig({ answer: json(CHAT), identity });
-    for (const path of [CHAT_PATH, "/v1/messages", "/slots", "/nothing"]) {
-      const seen = await ask(rig, { path, headers });
-      expect(seen.status).toBe(401);
-      expect(seen.text).toContain(path === "/v1/messages" ? '"type":"error"' : '"code":"invalid_api_key"');
-    }
-    const rejects = await rig.untilRecords("reject", 4);
-    expect(new Set(rejects.map(({ code }) => code))).toEqual(new Set(["invalid_api_key"]));
-    expect(JSON.stringify(rejects)).not.toContain("wrong-key");
-    expect(rig.upstream.received).toEqual([]);
-  });
-
-  test.each([{ authorization: "Bearer good" }, { "x-api-key": "good" }])(
-    "that is known names its client and goes no further: %o",
-    async (headers) => {
-      const rig = await startRig({ answer: json(CHAT), identity });
-      expect((await ask(rig, { headers: { ...headers } })).status).toBe(200);
-      expect(await rig.records("req")).toMatchObject([{ who: { client: "aider", strength: "key" } }]);
-      expect(JSON.stringify(rig.upstream.received[0]?.headers)).not.toContain("good");
-    },
-  );
-
-  test("is not asked for at the host's socket, where a wrong one is refused all the same", async () => {
-    const rig = await startRig({ answer: json(CHAT), identity });
-    const { socketPath } = rig;
-    expect((await ask({ socketPath })).status).toBe(200);
-    expect(await rig.records("req")).toMatchObject([{ who: { client: "host", strength: "socket" } }]);
-    expect((await ask({ socketPath }, { headers: { authorization: "Bearer wrong-key" } })).status).toBe(401);
-  });
-});
-
-describe("a user's token", () => {
-  const uiSecret = Buffer.from("a secret of the UI, long enough for HS256");
-  const pepper = Buffer.alloc(32, 1);
-
-  test.each([
-    ["that is over", tokenOf(uiSecret, -60)],
-    ["of another secret", tokenOf(Buffer.from("another secret that is long enough too"), 300)],
-    ["that is none", Promise.resolve("nonsense")],
-  ])("%s is refused with a record, which does not hold it", async (_, made) => {
-    const rig = await startRig({ answer: json(CHAT), identity: { pepper, uiSecret } });
-    const token = await made;
-    const headers = { "x-openwebui-user-jwt": token };
-    const { reject } = await expectRefused(rig, { headers }, { status: 401, code: "invalid_user_token" });
-    expect(reject).toMatchObject({ method: "POST", route: "chat.completions" });
-    expect(reject?.who).toBeUndefined();
-    expect(JSON.stringify(reject)).not.toContain(token);
-  });
-
-  test("that is good names its user by a pseudonym, and goes no further", async () => {
-    const rig = await startRig({ answer: json(CHAT), identity: { pepper, uiSecret } });
-    const token = await tokenOf(uiSecret, 300);
-    expect((await ask(rig, { headers: { "x-openwebui-user-jwt": token } })).status).toBe(200);
-    expect(await rig.records("req")).toMatchObject([
-      { who: { strength: "jwt", user: pseudonym(pepper, "user", "user-1") } },
-    ]);
-    expect(JSON.stringify(rig.upstream.received)).not.toContain(token);
-    expect(JSON.stringify(await rig.records("req"))).not.toContain("user-1");
-  });
-});
-
 describe("headers", () => {
   test("that open side doors do not reach upstream, and answers show nothing of its own", async () => {
     const rig = await startRig({
@@ -257,67 +165,6 @@ describe("headers", () => {
       status: 200,
       headers: { "access-control-allow-origin": own.origin, vary: "origin" },
     });
-  });
-});
-
-describe("bytes that are no request", () => {
-  const HEAD = `POST ${CHAT_PATH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`;
-
-  test.each([
-    ["two lengths", `${HEAD}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`, 400, "bad_http"],
-    [
-      "a length and chunks",
-      `${HEAD}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
-      400,
-      "bad_http",
-    ],
-    [
-      "an odd transfer coding",
-      `${HEAD}transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n`,
-      400,
-      "bad_http",
-    ],
-    ["a folded header", `${HEAD}x: a\r\n b\r\ncontent-length: 2\r\n\r\n{}`, 400, "bad_http"],
-    ["a bare line feed", `GET /v1/models HTTP/1.1\nhost: x\n\n`, 400, "bad_http"],
-    ["a space before a colon", `${HEAD}content-length : 2\r\n\r\n{}`, 400, "bad_http"],
-    ["headers too long", `${HEAD}x: ${"a".repeat(20_000)}\r\n\r\n`, 431, "headers_too_large"],
-    ["NUL in a header", `${HEAD}x: a\x00b\r\ncontent-length: 2\r\n\r\n{}`, 400, "bad_http"],
-    ["NUL in a path", "GET /v1/models\x00 HTTP/1.1\r\nhost: x\r\n\r\n", 400, "bad_http"],
-    ["no host", "GET /v1/models HTTP/1.1\r\nconnection: close\r\n\r\n", 400, "bad_http"],
-    ["a tunnel", "CONNECT elsewhere:443 HTTP/1.1\r\nhost: x\r\n\r\n", 405, "method_not_allowed"],
-    ["garbage", "\x16\x03\x01\x02\x00\x01\x00", 400, "bad_http"],
-  ])("with %s are refused with a record", async (...[, bytes, status, code]) => {
-    const rig = await startRig({ answer: json(CHAT) });
-    const text = await sendRaw(rig.port, bytes);
-    expect(text).toContain(`HTTP/1.1 ${status} `);
-    expect(text).toContain(`"code":"${code}"`);
-    expect(await rig.untilRecords("reject", 1)).toMatchObject([{ status, code, route: "unknown" }]);
-    await expectGoesOn(rig);
-  });
-
-  test("in the middle of an answer end it, and stand in no answer", async () => {
-    const rig = await startRig({
-      answer: async (response) => {
-        response.writeHead(200, { "content-type": "text/event-stream" });
-        response.write("data: {}\n\n");
-        await sleep(200);
-        response.end();
-      },
-    });
-    const text = await sendRaw(rig.port, `${HEAD}content-length: 2\r\n\r\n{}\x00\x01 no request\r\n\r\n`);
-    expect(text).not.toContain("bad_http");
-    await until(() => rig.gateway.activity().inFlight === 0);
-    expect(await rig.untilRecords("res", 1)).toMatchObject([{ outcome: "client_abort" }]);
-    expect(await rig.records("reject")).toMatchObject([{ code: "bad_http" }]);
-  });
-
-  test("an expectation gets an answer", async () => {
-    const rig = await startRig({ answer: json(CHAT) });
-    const text = await sendRaw(
-      rig.port,
-      `${HEAD}connection: close\r\nexpect: miracles\r\ncontent-length: 2\r\n\r\n{}`,
-    );
-    expect(text).toContain("HTTP/1.1 200 ");
   });
 });
 
@@ -386,10 +233,3 @@ test("a disk that is nearly full refuses what is new, with a record", async () =
   hasRoom = true;
   await expectGoesOn(rig);
 });
-
-async function tokenOf(secret: Uint8Array, expiresIn: number): Promise<string> {
-  return await new SignJWT({ sub: "user-1", iss: "open-webui" })
-    .setExpirationTime(Math.floor(Date.now() / 1_000) + expiresIn)
-    .setProtectedHeader({ alg: "HS256" })
-    .sign(secret);
-}
