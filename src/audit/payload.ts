@@ -20,7 +20,7 @@ import {
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { AppError } from "../shared/errors.ts";
 import type { Content, ContentKey } from "./audit-log.ts";
-import type { PayloadRef } from "./record.ts";
+import type { LedgerRecord, PayloadRef } from "./record.ts";
 
 export type PayloadLine =
   | { readonly kind: "plain"; readonly seq: number; readonly salt: Uint8Array; readonly bytes: Uint8Array }
@@ -32,6 +32,8 @@ export type PayloadLine =
       readonly data: Uint8Array;
     }
   | { readonly kind: "tombstone"; readonly seq: number; readonly by: number };
+
+const TOMBSTONE = Buffer.from('{"tombstone":');
 
 export const PLAIN_KEY: ContentKey = { id: "plain" };
 
@@ -57,6 +59,27 @@ export function encodePayload(seq: number, { bytes, key }: Content): { line: Buf
       : sealedLine(seq, { salt, bytes, id: key.id, secret: key.secret }),
   );
   return { line, ref: { bytes: bytes.length, sha256: sha256(line), commit: commitment(salt, bytes) } };
+}
+
+/** How a record is bound to the payload line that follows it; undefined where none does. */
+export function payloadRef(record: LedgerRecord): PayloadRef | undefined {
+  return "payload" in record ? record.payload : undefined;
+}
+
+/** By how it begins; what it says is for parseTombstone. */
+export function isTombstoneLine(line: Uint8Array): boolean {
+  return TOMBSTONE.equals(line.subarray(0, TOMBSTONE.length));
+}
+
+/** undefined for a line that is none, or is malformed. */
+export function parseTombstone(line: Uint8Array): Extract<PayloadLine, { kind: "tombstone" }> | undefined {
+  try {
+    const parsed = parsePayloadLine(line);
+    return parsed.kind === "tombstone" ? parsed : undefined;
+  } catch (error) {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  }
 }
 
 export function encodeTombstone(seq: number, by: number): Buffer {

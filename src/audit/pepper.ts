@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AppError, isErrno } from "../shared/errors.ts";
-import { syncFolder, writeFileWhole } from "../shared/file.ts";
+import { syncPath, writeFileWhole } from "../shared/file.ts";
 
 const BYTES = 32;
 
@@ -12,7 +12,7 @@ export async function readOrMakePepper(path: string): Promise<Uint8Array> {
   if (known !== undefined) return known;
   const fresh = randomBytes(BYTES);
   await writeFileWhole(path, `${fresh.toString("hex")}\n`, 0o600);
-  await syncFolder(dirname(path));
+  await syncPath(dirname(path));
   return fresh;
 }
 

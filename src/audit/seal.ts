@@ -4,7 +4,7 @@ import { mkdir, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Encrypter } from "age-encryption";
 import { AppError, isErrno, messageOf } from "../shared/errors.ts";
-import { syncFolder, writeFileWhole } from "../shared/file.ts";
+import { syncPath, writeFileWhole } from "../shared/file.ts";
 import type { ContentKey } from "./audit-log.ts";
 import { keysPath } from "./layout.ts";
 import { PLAIN_KEY } from "./payload.ts";
@@ -112,7 +112,7 @@ async function removeLines(path: string, ids: ReadonlySet<string>): Promise<numb
   const kept = lines.filter((line) => !ids.has(parseWrappedKey(line)?.key ?? ""));
   if (kept.length === lines.length) return 0;
   await writeFileWhole(path, kept.map((line) => `${line}\n`).join(""), 0o600);
-  await syncFolder(dirname(path));
+  await syncPath(dirname(path));
   return lines.length - kept.length;
 }
 
@@ -133,7 +133,7 @@ async function appendDurably(path: string, line: string): Promise<void> {
     // What a crash left of a line ends here, so that this one begins its own.
     await file.writeFile(size > 0 && !(await endsLine(path, size)) ? `\n${line}` : line);
     await file.datasync();
-    if (size === 0) await syncFolder(dirname(path));
+    if (size === 0) await syncPath(dirname(path));
   } finally {
     await file.close();
   }

@@ -1,13 +1,10 @@
-import { createReadStream } from "node:fs";
 import { readdir } from "node:fs/promises";
-import type { Readable } from "node:stream";
-import { createZstdDecompress } from "node:zlib";
 import { AppError, isErrno } from "../shared/errors.ts";
 import { compareCodeUnits } from "../shared/order.ts";
-import { compressedPath, ledgerFolder, parseSegmentFile, segmentPath, type SegmentFile } from "./layout.ts";
+import { ledgerFolder, parseSegmentFile, type SegmentFile } from "./layout.ts";
+import { readStored, type Stored } from "./stored-segment.ts";
 
 const NEWLINE = 0x0a;
-const READ_BYTES = 1 << 20;
 /** A payload line is about a third longer than the largest content; nothing of ours is near this. */
 const LONGEST_LINE_BYTES = 1 << 28;
 
@@ -33,27 +30,40 @@ export type SegmentEnd = {
   readonly torn: Buffer;
 };
 
+/** Thrown to leave a file that need not be read to its end. */
+const ENOUGH = new Error("enough was read");
+
 /**
- * Hands over every whole line without its newline, and the offset at which it begins. `line` is valid during the call only.
- * Throws AppError LINE_TOO_LONG (integrity), and what the file system says.
+ * Hands over every whole line without its newline, and the offset at which it begins, until one is answered with "stop": then nothing
+ * is said of the end. `line` is valid during the call only. Throws AppError LINE_TOO_LONG (integrity), and what the file system says.
  */
 export async function readSegment(
   log: string,
-  segment: Pick<SegmentFile, "name" | "compressed">,
-  onLine: (line: Buffer, offset: number) => void,
+  segment: Stored,
+  onLine: (line: Buffer, offset: number) => "stop" | undefined | void,
 ): Promise<SegmentEnd> {
-  return await readLines(openSegment(log, segment), onLine, segment.name);
+  let end: SegmentEnd = { bytes: 0, torn: Buffer.alloc(0) };
+  const take = (line: Buffer, offset: number): void => {
+    if (onLine(line, offset) === "stop") throw ENOUGH;
+  };
+  try {
+    await readStored(log, segment, async (chunks) => {
+      end = await readLines(chunks, take, segment.name);
+    });
+  } catch (error) {
+    if (error !== ENOUGH) throw error;
+  }
+  return end;
 }
 
-function openSegment(log: string, { name, compressed }: Pick<SegmentFile, "name" | "compressed">): Readable {
-  const options = { highWaterMark: READ_BYTES };
-  if (!compressed) return createReadStream(segmentPath(log, name), options);
-  const file = createReadStream(compressedPath(log, name), options);
-  const plain = createZstdDecompress({ chunkSize: READ_BYTES });
-  file.on("error", (error) => plain.destroy(error));
-  // Whoever stops reading in the middle closes the one that it reads; the other would stay open.
-  plain.on("close", () => file.destroy());
-  return file.pipe(plain);
+/** undefined where there is no whole line. */
+export async function firstLine(log: string, segment: Stored): Promise<Buffer | undefined> {
+  let first: Buffer | undefined;
+  await readSegment(log, segment, (line) => {
+    first = Buffer.from(line);
+    return "stop";
+  });
+  return first;
 }
 
 export async function readLines(

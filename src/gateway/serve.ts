@@ -1,5 +1,5 @@
 /** The gateway from top to bottom: its log, its doors, and what happens by the clock. */
-import { chmod, readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import type { Server } from "node:http";
 import { createLogService } from "../audit/control/log-service.ts";
 import { answerControl } from "../audit/control/server.ts";
@@ -11,6 +11,7 @@ import { openReopeningLog } from "../audit/write/reopening-log.ts";
 import { canonicalJson } from "../shared/canonical-json.ts";
 import { digestOf, hexOf } from "../shared/digest.ts";
 import type { GatewayConfig } from "../shared/gateway-config.ts";
+import { listenAt, listenOnSocket } from "../shared/listen.ts";
 import { VERSION } from "../shared/version.ts";
 import { createGateway } from "./http/gateway.ts";
 import { isUpstreamReady, type Health } from "./http/own-routes.ts";
@@ -24,8 +25,6 @@ export type Serving = {
   readonly port: number | undefined;
   close(): Promise<void>;
 };
-
-const SOCKET_MODE = 0o660;
 
 /** Throws what opening the log throws, and CLIENTS_INVALID, PEPPER_INVALID, KEY_UNREADABLE. `note` is told what nobody waits for. */
 export async function serve(config: GatewayConfig, note: (text: string) => void): Promise<Serving> {
@@ -143,23 +142,11 @@ async function readSecret(path: string): Promise<Uint8Array> {
   return Buffer.from((await readFile(path, "utf8")).trim());
 }
 
-async function listenOnSocket(server: Server, path: string): Promise<void> {
-  await rm(path, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, resolve);
-  });
-  await chmod(path, SOCKET_MODE);
-}
-
 async function listenOnPort(
   server: Server,
-  { host, port }: { readonly host: string; readonly port: number },
+  where: { readonly host: string; readonly port: number },
 ): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, resolve);
-  });
+  await listenAt(server, where);
   const address = server.address();
-  return typeof address === "object" && address !== null ? address.port : port;
+  return typeof address === "object" && address !== null ? address.port : where.port;
 }

@@ -22,9 +22,30 @@ export async function writeFileWhole(path: string, source: ByteSource | string, 
   }
 }
 
-/** Makes what was created, renamed or removed in a folder survive a loss of power. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
+/**
+ * Lets `write` make a file beside `path` and `check` look at it once it is on the disk; then puts it in the place of `path`, durably.
+ * Whatever either of them throws, `path` is as it was.
+ */
+export async function putInPlace(
+  path: string,
+  { write, check }: Record<"write" | "check", (temporary: string) => Promise<void>>,
+): Promise<void> {
+  const temporary = `${path}.part-${process.pid}`;
+  try {
+    await write(temporary);
+    await syncPath(temporary);
+    await check(temporary);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncPath(dirname(path));
+}
+
+/** Of a file, its bytes; of a folder, what was created, renamed or removed in it: it survives a loss of power. */
+export async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, "r");
   try {
     await handle.sync();
   } finally {

@@ -1,9 +1,10 @@
 import { isUtf8 } from "node:buffer";
-import { chmod, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { join } from "node:path";
+import { LOG_KEY_HEADER } from "../audit/notes/add-checkpoint.ts";
 import { COSIGNATURE, readOrMakeKey, signerOf } from "../audit/notes/keys.ts";
 import { messageOf } from "../shared/errors.ts";
+import { endServer, listenOnSocket } from "../shared/listen.ts";
 import { judgeAddCheckpoint, type WitnessAnswer, type WitnessDeps } from "./judge.ts";
 import { openWitnessState, originHash, type Head } from "./state.ts";
 
@@ -13,11 +14,7 @@ type Judge = (submitted: { body: string; logKey: string | undefined }) => Promis
 type AnswerDeps = WitnessDeps & { readonly judge: Judge };
 
 const MAX_BODY_BYTES = 64 << 10;
-/** The gateway is of the witness's group. */
-const SOCKET_MODE = 0o660;
 export const WITNESS_NAME = "cloister-witness";
-/** Says which key signs the log: believed of a log that was never seen, and where the known key has signed the note as well. */
-export const LOG_KEY_HEADER = "x-cloister-log-key";
 
 /** Listens on a Unix socket, with its key and its memory in `folder`. Throws AppError KEY_UNREADABLE (preflight). */
 export async function serveWitness(options: {
@@ -34,17 +31,10 @@ export async function serveWitness(options: {
     );
   });
   server.requestTimeout = 10_000;
-  await rm(options.socket, { force: true });
-  await listen(server, options.socket);
-  await chmod(options.socket, SOCKET_MODE);
+  await listenOnSocket(server, options.socket);
   return {
     vkey: key.vkey,
-    close: async () => {
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
-    },
+    close: async () => await endServer(server),
   };
 }
 
@@ -111,11 +101,4 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   }
   const whole = Buffer.concat(chunks);
   return isUtf8(whole) ? whole.toString("utf8") : undefined;
-}
-
-async function listen(server: Server, path: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, resolve);
-  });
 }

@@ -6,7 +6,7 @@ import { parseCheckpoint, type Checkpoint } from "../audit/notes/checkpoint.ts";
 import { parseVerifier } from "../audit/notes/keys.ts";
 import { parseNote } from "../audit/notes/signed-note.ts";
 import { AppError, isErrno, messageOf } from "../shared/errors.ts";
-import { syncFolder, writeFileWhole } from "../shared/file.ts";
+import { syncPath, writeFileWhole } from "../shared/file.ts";
 import { compileSchema, parseAs, type Validator } from "../shared/schema.ts";
 
 export type Head = {
@@ -35,7 +35,7 @@ const validate: Validator<Head> = compileSchema<Head>({
 export async function openWitnessState(folder: string): Promise<WitnessState> {
   const heads = join(folder, "heads");
   await mkdir(heads, { recursive: true, mode: 0o700 });
-  await syncFolder(folder);
+  await syncPath(folder);
   const pathOf = (origin: string): string => join(heads, `${originHash(origin)}.json`);
 
   return {
@@ -58,7 +58,7 @@ export async function openWitnessState(folder: string): Promise<WitnessState> {
     },
     remember: async (head) => {
       await writeFileWhole(pathOf(head.origin), `${JSON.stringify(head)}\n`, 0o600);
-      await syncFolder(heads);
+      await syncPath(heads);
     },
   };
 }

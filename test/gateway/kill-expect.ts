@@ -34,7 +34,7 @@ export function expectRequestsLogged({ asks, log }: Witnesses): void {
 }
 
 /** Mode strict: no token that a client saw is missing in the log, in answers that broke off as well. */
-export function expectTokensLogged({ asks, log }: Witnesses): void {
+function expectTokensLogged({ asks, log }: Witnesses): void {
   const missing = asks
     .filter(({ status }) => status === 200)
     .filter(({ nonce, seen }) => !loggedText(log.requests.get(nonce)).startsWith(seen));
@@ -47,7 +47,7 @@ function loggedText(logged: Logged | undefined): string {
 }
 
 /** No gap between a request and what became of it. */
-export function expectOneEndingEach({ log }: Pick<Witnesses, "log">): void {
+function expectOneEndingEach({ log }: Pick<Witnesses, "log">): void {
   const odd = [...log.requests.values()].filter(({ endings }) => endings.length !== 1);
   expect(odd.slice(0, 5)).toEqual([]);
 }

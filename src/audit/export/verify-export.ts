@@ -7,7 +7,7 @@ import { parseCheckpoint } from "../notes/checkpoint.ts";
 import type { Verifier } from "../notes/keys.ts";
 import { isSignedBy, parseNote } from "../notes/signed-note.ts";
 import { parseTlogProof } from "../notes/tlog-proof.ts";
-import { matchesCommitment, parsePayloadLine, sha256 } from "../payload.ts";
+import { matchesCommitment, parseTombstone, payloadRef, sha256 } from "../payload.ts";
 import type { LedgerRecord, PayloadRef } from "../record.ts";
 import { leafHash, verifyInclusion } from "../tree/rfc6962.ts";
 import { CONTENT_FILE, proofFile, RECORDS_FILE } from "./layout.ts";
@@ -35,15 +35,15 @@ export async function verifyExport(folder: string, logKey: Verifier): Promise<Ex
       if (open !== undefined) faults.push(`record ${open.seq} has lost its payload line`);
       const record = await guarded(faults, async () => await proven(folder, line, logKey));
       records += 1;
-      open = record !== undefined && refOf(record) !== undefined ? record : undefined;
+      open = record !== undefined && payloadRef(record) !== undefined ? record : undefined;
       continue;
     }
     const owner = open;
     open = undefined;
-    const ref = owner === undefined ? undefined : refOf(owner);
+    const ref = owner === undefined ? undefined : payloadRef(owner);
     if (owner === undefined || ref === undefined)
       faults.push("a line stands there that belongs to no record");
-    else if (isTombstoneOf(line, owner.seq)) removed += 1;
+    else if (parseTombstone(line)?.seq === owner.seq) removed += 1;
     else if (sha256(line) !== ref.sha256)
       faults.push(`record ${owner.seq}: its payload line is not what was written`);
     if (owner !== undefined && ref !== undefined) refs.set(owner.seq, ref);
@@ -108,20 +108,6 @@ async function guarded<T>(faults: string[], check: () => Promise<T>): Promise<T 
     if (!(error instanceof AppError) && !isErrno(error, "ENOENT")) throw error;
     faults.push(messageOf(error));
     return undefined;
-  }
-}
-
-function refOf(record: LedgerRecord): PayloadRef | undefined {
-  return "payload" in record ? record.payload : undefined;
-}
-
-function isTombstoneOf(line: Buffer, seq: number): boolean {
-  try {
-    const parsed = parsePayloadLine(line);
-    return parsed.kind === "tombstone" && parsed.seq === seq;
-  } catch (error) {
-    if (error instanceof AppError) return false;
-    throw error;
   }
 }
 

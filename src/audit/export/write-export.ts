@@ -4,16 +4,15 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, isErrno } from "../../shared/errors.ts";
 import { treeFolder } from "../layout.ts";
-import { isLedgerLine, parseLedgerLine } from "../line.ts";
 import { createMatcher } from "../maintain/selector.ts";
-import { readCheckpointNotes } from "../notes/checkpoint-file.ts";
 import { parseCheckpoint } from "../notes/checkpoint.ts";
+import { readNewestNote } from "../notes/newest-checkpoint.ts";
 import { parseNote } from "../notes/signed-note.ts";
 import { formatTlogProof } from "../notes/tlog-proof.ts";
 import { parsePayloadLine } from "../payload.ts";
+import { readRecords, type ReadRecord } from "../read/read-records.ts";
 import type { LedgerRecord, Selector } from "../record.ts";
 import { readWrappedKeys } from "../seal.ts";
-import { listSegments, readSegment } from "../segments.ts";
 import { proveInclusion } from "../tree/rfc6962.ts";
 import { openTileStore } from "../tree/tile-store.ts";
 import {
@@ -53,8 +52,6 @@ export type Exported = {
   readonly out: string;
 };
 
-type Shown = { readonly line: Buffer; readonly record: LedgerRecord; readonly payload: Buffer | undefined };
-
 /**
  * Throws AppError NOTHING_SELECTED, EXPORT_EXISTS (usage); NOT_CHECKPOINTED (inconclusive) where a record is newer than every
  * checkpoint; TILE_MISSING (integrity).
@@ -64,10 +61,10 @@ export async function writeExport(
   { selector, out }: ExportRequest,
   deps: ExportDeps,
 ): Promise<Exported> {
-  const note = (await readCheckpointNotes(log)).at(-1);
-  const shown = await select(log, selector);
-  if (shown.length === 0) throw nothingSelected();
+  const { note } = await readNewestNote(log);
   const checkpoint = note === undefined ? undefined : parseCheckpoint(parseNote(note).text);
+  const { shown, key } = await pick(log, selector, checkpoint?.size ?? 0);
+  if (shown.length === 0) throw nothingSelected();
   const last = shown.at(-1)?.record.seq ?? 0;
   if (note === undefined || checkpoint === undefined || checkpoint.size <= last) throw notCheckpointed(last);
   await makeFolder(out);
@@ -80,7 +77,7 @@ export async function writeExport(
     const hashes = await proveInclusion(record.seq, checkpoint.size, read);
     await write(proofFile(record.seq), formatTlogProof({ index: record.seq, hashes, checkpoint: note }));
   }
-  await write(LOG_KEY_FILE, `${await keyAt(log, checkpoint.size)}\n`);
+  await write(LOG_KEY_FILE, `${key}\n`);
   const contents = await contentsOf(shown, deps);
   if (contents.length > 0)
     await write(CONTENT_FILE, contents.map((one) => `${JSON.stringify(one)}\n`).join(""));
@@ -99,41 +96,27 @@ export async function writeExport(
   return { records: shown.length, texts: contents.length, keys: keys.length, size: checkpoint.size, out };
 }
 
-async function select(log: string, selector: Selector): Promise<readonly Shown[]> {
+/** What is meant, and the key that signs for a tree of this size. */
+async function pick(
+  log: string,
+  selector: Selector,
+  size: number,
+): Promise<{ readonly shown: readonly ReadRecord[]; readonly key: string }> {
   const isWanted = createMatcher(selector);
-  const shown: Shown[] = [];
-  for (const segment of await listSegments(log)) {
-    let open: { readonly line: Buffer; readonly record: LedgerRecord } | undefined;
-    await readSegment(log, segment, (line) => {
-      if (!isLedgerLine(line)) {
-        if (open !== undefined) shown.push({ ...open, payload: Buffer.from(line) });
-        open = undefined;
-        return;
-      }
-      open = undefined;
-      const record = parseLedgerLine(line);
-      if (!isWanted(record)) return;
-      const own = { line: Buffer.from(line), record };
-      if ("payload" in record && record.payload !== undefined) open = own;
-      else shown.push({ ...own, payload: undefined });
-    });
-  }
-  return shown;
-}
-
-/** The key that signs for a tree of this size. */
-async function keyAt(log: string, size: number): Promise<string> {
+  const shown: ReadRecord[] = [];
   let key = "";
-  for (const segment of await listSegments(log))
-    await readSegment(log, segment, (line) => {
-      if (!isLedgerLine(line)) return;
-      const record = parseLedgerLine(line);
-      if (record.seq < size && (record.type === "open" || record.type === "key")) key = record.key;
-    });
-  return key;
+  for await (const one of readRecords(log, { from: 0 })) {
+    const { record } = one;
+    if (record.seq < size && (record.type === "open" || record.type === "key")) key = record.key;
+    if (isWanted(record)) shown.push(one);
+  }
+  return { shown, key };
 }
 
-async function contentsOf(shown: readonly Shown[], { open }: ExportDeps): Promise<readonly ContentLine[]> {
+async function contentsOf(
+  shown: readonly ReadRecord[],
+  { open }: ExportDeps,
+): Promise<readonly ContentLine[]> {
   const lines: ContentLine[] = [];
   for (const { record, payload } of shown) {
     const content = payload === undefined ? undefined : await open(payload, record);
@@ -150,7 +133,7 @@ async function contentsOf(shown: readonly Shown[], { open }: ExportDeps): Promis
 }
 
 /** Only those that these records were sealed with. One may open other records of its owner and day: the reader must have the identity. */
-async function keysOf(log: string, shown: readonly Shown[]): Promise<readonly string[]> {
+async function keysOf(log: string, shown: readonly ReadRecord[]): Promise<readonly string[]> {
   const ids = new Set(shown.flatMap(({ payload }) => keyOf(payload) ?? []));
   const days = [...new Set([...ids].map((id) => id.slice(0, 10)))];
   const keys = (await Promise.all(days.map(async (day) => await readWrappedKeys(log, day)))).flat();
@@ -162,7 +145,7 @@ function keyOf(payload: Buffer | undefined): string | undefined {
   return line?.kind === "sealed" ? line.key : undefined;
 }
 
-function linesOf({ line, payload }: Shown): string {
+function linesOf({ line, payload }: ReadRecord): string {
   return `${line.toString("utf8")}\n${payload === undefined ? "" : `${payload.toString("utf8")}\n`}`;
 }
 

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, isErrno } from "../../shared/errors.ts";
-import { syncFolder, writeFileWhole } from "../../shared/file.ts";
+import { syncPath, writeFileWhole } from "../../shared/file.ts";
 import { compareCodeUnits } from "../../shared/order.ts";
 import { compileSchema, parseAs, type Validator } from "../../shared/schema.ts";
 import { HOLDS_FILE } from "../layout.ts";
@@ -47,7 +47,7 @@ export async function readHolds(log: string): Promise<readonly Hold[]> {
 export async function writeHolds(log: string, holds: readonly Hold[]): Promise<void> {
   const sorted = [...holds].sort((a, b) => compareCodeUnits(a.name, b.name));
   await writeFileWhole(join(log, HOLDS_FILE), `${JSON.stringify(sorted, undefined, 2)}\n`, 0o600);
-  await syncFolder(log);
+  await syncPath(log);
 }
 
 /** Names of the holds that cover a record; asked about records in their order. */

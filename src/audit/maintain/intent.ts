@@ -5,7 +5,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isErrno } from "../../shared/errors.ts";
-import { syncFolder, writeFileWhole } from "../../shared/file.ts";
+import { syncPath, writeFileWhole } from "../../shared/file.ts";
 
 export type Intent = {
   /** A purge, a retention run or a hold may be half done. */
@@ -36,5 +36,5 @@ export async function writeIntent(log: string, intent: Intent): Promise<void> {
   if (intent.unfinished || intent.keysFrom !== undefined)
     await writeFileWhole(path, `${JSON.stringify(intent)}\n`, 0o600);
   else await rm(path, { force: true });
-  await syncFolder(log);
+  await syncPath(log);
 }

@@ -2,27 +2,20 @@
 import type { SegmentName } from "../layout.ts";
 import type { Selector } from "../record.ts";
 import { listSegments } from "../segments.ts";
+import { createGathering, type Gathered } from "./gathering.ts";
 import { createHoldMatcher, type Hold } from "./holds.ts";
-import { RangeCollector, type CountedRange } from "./ranges.ts";
-import { payloadRef, scanSegment } from "./scan-log.ts";
+import { scanSegment } from "./scan-log.ts";
 import { createMatcher } from "./selector.ts";
 
-export type HeldBack = { readonly name: string; readonly payloads: number };
-
-export type PurgePlan = {
+/** Its holds stand in the way. */
+export type PurgePlan = Gathered & {
   readonly selector: Selector;
-  readonly ranges: readonly CountedRange[];
-  readonly payloads: number;
-  /** Length of the text that goes. */
-  readonly bytes: number;
   /** Requests of which the prompt or an answer goes. */
   readonly requests: number;
   /** Segments that are rewritten. */
   readonly segments: readonly SegmentName[];
   /** Content keys that would seal nothing any more. */
   readonly keys: number;
-  /** Holds that stand in the way, and of how much. */
-  readonly held: readonly HeldBack[];
 };
 
 export type PurgeScope = {
@@ -38,12 +31,9 @@ export async function planPurge(
 ): Promise<PurgePlan> {
   const matches = createMatcher(selector);
   const holdsOf = createHoldMatcher(holds);
-  const ranges = new RangeCollector();
+  const gathering = createGathering();
   const requests = new Set<number>();
-  const segments = new Set<SegmentName>();
   const keys = { removed: new Set<string>(), kept: new Set<string>() };
-  const held = new Map<string, number>();
-  const sums = { payloads: 0, bytes: 0 };
 
   for (const segment of await listSegments(log))
     await scanSegment(log, segment, ({ record, payload }) => {
@@ -52,24 +42,19 @@ export async function planPurge(
       if (payload.kind !== "kept") return;
       if (payload.key !== undefined) keys[isMeant ? "removed" : "kept"].add(payload.key);
       if (!isMeant) {
-        ranges.passOver();
+        gathering.passOver();
         return;
       }
-      ranges.take(record.seq);
-      segments.add(segment.name);
+      gathering.take(record, segment.name);
+      gathering.heldBy(heldBy);
       requests.add("req" in record ? record.req : record.seq);
-      sums.payloads += 1;
-      sums.bytes += payloadRef(record)?.bytes ?? 0;
-      for (const name of heldBy) held.set(name, (held.get(name) ?? 0) + 1);
     });
 
   return {
     selector,
-    ranges: ranges.ranges(),
-    ...sums,
+    ...gathering.gathered(),
     requests: requests.size,
-    segments: [...segments],
+    segments: [...gathering.segments()],
     keys: [...keys.removed].filter((key) => !keys.kept.has(key)).length,
-    held: [...held].map(([name, payloads]) => ({ name, payloads })),
   };
 }

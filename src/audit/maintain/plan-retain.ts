@@ -2,24 +2,19 @@
 import type { SegmentFile, SegmentName } from "../layout.ts";
 import type { LedgerRecord, RetentionPolicy } from "../record.ts";
 import { listSegments } from "../segments.ts";
+import { createGathering, type Gathered } from "./gathering.ts";
 import { createHoldMatcher, type Hold } from "./holds.ts";
-import type { HeldBack } from "./plan-purge.ts";
-import { RangeCollector, type CountedRange } from "./ranges.ts";
-import { firstRecord, payloadRef, scanSegment } from "./scan-log.ts";
+import { firstRecord, scanSegment } from "./scan-log.ts";
 
-export type RetainPlan = {
+/** Its holds cover what is older than the policy, and stays. */
+export type RetainPlan = Gathered & {
   readonly policy: RetentionPolicy;
-  readonly ranges: readonly CountedRange[];
-  readonly payloads: number;
-  readonly bytes: number;
   /** Segments to be rewritten. */
   readonly rewritten: readonly SegmentName[];
   /** Segments to be deleted, oldest first. */
   readonly segments: readonly SegmentName[];
   /** First number that is kept then. */
   readonly minimum: number;
-  /** What is older than the policy, and stays. */
-  readonly held: readonly HeldBack[];
 };
 
 export type RetainScope = {
@@ -49,10 +44,7 @@ export async function planRetain(log: string, scope: RetainScope): Promise<Retai
 
   // Holds remember whose request was whose, so that they are asked about everything that is left.
   const holdsOf = createHoldMatcher(holds);
-  const ranges = new RangeCollector();
-  const rewritten = new Set<SegmentName>();
-  const held = new Map<string, number>();
-  const sums = { payloads: 0, bytes: 0 };
+  const gathering = createGathering();
   let orphans = gone.length > 0;
 
   for (const { segment, first } of kept) {
@@ -60,7 +52,7 @@ export async function planRetain(log: string, scope: RetainScope): Promise<Retai
     const isNewest = segment === kept.at(-1)?.segment;
     const isDue = orphans || isOver(first);
     if (!isDue || (holds.length === 0 && scope.settled?.has(segment.name) === true)) {
-      ranges.passOver();
+      gathering.passOver();
       continue;
     }
     let left = 0;
@@ -70,25 +62,20 @@ export async function planRetain(log: string, scope: RetainScope): Promise<Retai
       const isMeant = record.seq <= (scope.lastSeq ?? Infinity) && isOver(record);
       if (!isMeant || heldBy.length > 0) {
         left += 1;
-        ranges.passOver();
-        if (isMeant) for (const name of heldBy) held.set(name, (held.get(name) ?? 0) + 1);
+        gathering.passOver();
+        if (isMeant) gathering.heldBy(heldBy);
         return;
       }
-      ranges.take(record.seq);
-      rewritten.add(segment.name);
-      sums.payloads += 1;
-      sums.bytes += payloadRef(record)?.bytes ?? 0;
+      gathering.take(record, segment.name);
     });
-    if (left === 0 && !isNewest && !rewritten.has(segment.name)) scope.settled?.add(segment.name);
+    if (left === 0 && !isNewest && !gathering.segments().has(segment.name)) scope.settled?.add(segment.name);
   }
   return {
     policy,
-    ranges: ranges.ranges(),
-    ...sums,
-    rewritten: [...rewritten],
+    ...gathering.gathered(),
+    rewritten: [...gathering.segments()],
     segments: gone.map(({ segment }) => segment.name),
     minimum,
-    held: [...held].map(([name, payloads]) => ({ name, payloads })),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Carries out what purge and retain records say: the same work whether it has just been planned or was left by a crash. */
 import { rm } from "node:fs/promises";
-import { syncFolder } from "../../shared/file.ts";
+import { syncPath } from "../../shared/file.ts";
 import { compressedPath, ledgerFolder, segmentPath, type SegmentName } from "../layout.ts";
 import { listSegments } from "../segments.ts";
 import { orderOf, type Order } from "./orders.ts";
@@ -24,7 +24,7 @@ export async function carryOut(
   for (const name of gone) {
     await rm(compressedPath(log, name), { force: true });
     await rm(segmentPath(log, name), { force: true });
-    await syncFolder(ledgerFolder(log));
+    await syncPath(ledgerFolder(log));
   }
 }
 

@@ -1,19 +1,19 @@
 /** Puts tombstones in the place of payload lines of a sealed segment. Its ledger lines stay as they are, byte for byte. */
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { AppError } from "../../shared/errors.ts";
-import { syncFolder } from "../../shared/file.ts";
+import { putInPlace, syncPath } from "../../shared/file.ts";
 import { compressedPath, type SegmentFile } from "../layout.ts";
 import { isLedgerLine } from "../line.ts";
-import { encodeTombstone } from "../payload.ts";
+import { encodeTombstone, isTombstoneLine } from "../payload.ts";
 import { readLines } from "../segments.ts";
 import { newCompressor } from "../write/compress-segment.ts";
 import { applyEdits, type Edit } from "./apply-edits.ts";
 import { scanSegment } from "./scan-log.ts";
-import { newDecompressor, readStored, readUnpacked, READ_BYTES, storedPath } from "./stored-segment.ts";
+import { newDecompressor, readStored, readUnpacked, READ_BYTES, storedPath } from "../stored-segment.ts";
 
 export type Rewritten = {
   /** Payload lines that were replaced. */
@@ -52,17 +52,10 @@ async function findEdits(
 
 async function replace(log: string, segment: SegmentFile, edits: readonly Edit[]): Promise<void> {
   const path = storedPath(log, segment);
-  const temporary = `${path}.part-${process.pid}`;
-  try {
-    await copyEdited({ path, temporary, compressed: segment.compressed }, edits);
-    await syncFile(temporary);
-    await compare(log, segment, { temporary, removed: edits.length });
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncFolder(dirname(path));
+  await putInPlace(path, {
+    write: async (temporary) => await copyEdited({ path, temporary, compressed: segment.compressed }, edits),
+    check: async (temporary) => await compare(log, segment, { temporary, removed: edits.length }),
+  });
 }
 
 async function copyEdited(
@@ -106,7 +99,7 @@ function newSummary() {
             return;
           }
           payloads += 1;
-          if (line.toString("latin1", 0, 13) === '{"tombstone":') tombstones += 1;
+          if (isTombstoneLine(line)) tombstones += 1;
         },
         name,
       );
@@ -120,16 +113,7 @@ function newSummary() {
 
 async function removeDurably(path: string): Promise<void> {
   await rm(path, { force: true });
-  await syncFolder(dirname(path));
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await syncPath(dirname(path));
 }
 
 function differs(name: string): AppError {

@@ -2,9 +2,9 @@
 import { AppError } from "../../shared/errors.ts";
 import type { SegmentFile, SegmentName } from "../layout.ts";
 import { isLedgerLine, parseLedgerLine } from "../line.ts";
+import { isTombstoneLine, payloadRef } from "../payload.ts";
 import type { LedgerRecord } from "../record.ts";
-import { readLines } from "../segments.ts";
-import { readStored } from "./stored-segment.ts";
+import { firstLine, readSegment } from "../segments.ts";
 
 type PayloadState =
   | { readonly kind: "none" }
@@ -23,9 +23,6 @@ export type Scanned = {
 /** Enough of a payload line to say what it is. */
 const HEAD_BYTES = 200;
 const SEALED = /^\{"payload":\d+,"codec":"aes-256-gcm","key":"([^"\\]+)"/;
-/** Thrown to leave a file that need not be read to its end. */
-const ENOUGH = new Error("enough was read");
-const TOMBSTONE = '{"tombstone":';
 
 /**
  * `onRecord` may say "stop". A record whose payload line is not there yet, as it may be at the end of a segment that is being written, is not handed over.
@@ -39,57 +36,46 @@ export async function scanSegment(
   const { name } = segment;
   let waiting: LedgerRecord | undefined;
 
-  function hand(scanned: Scanned): void {
-    if (onRecord(scanned) === "stop") throw ENOUGH;
-  }
-
-  await readStoredLines(log, segment, (line, offset) => {
+  await readSegment(log, segment, (line, offset) => {
     if (isLedgerLine(line)) {
       if (waiting !== undefined) throw damaged(name, `record ${waiting.seq} has no payload line`);
       const record = parseLedgerLine(line);
-      if (payloadRef(record) === undefined) hand({ record, segment: name, payload: { kind: "none" } });
-      else waiting = record;
-      return;
+      if (payloadRef(record) === undefined)
+        return onRecord({ record, segment: name, payload: { kind: "none" } });
+      waiting = record;
+      return undefined;
     }
     if (waiting === undefined) throw damaged(name, `the line at byte ${offset} belongs to no record`);
     const record = waiting;
     waiting = undefined;
-    hand({ record, segment: name, payload: stateOf(line), place: { offset, bytes: line.length } });
+    return onRecord({ record, segment: name, payload: stateOf(line), place: { offset, bytes: line.length } });
   });
 }
 
 /** undefined for an empty segment. */
 export async function firstRecord(log: string, segment: SegmentFile): Promise<LedgerRecord | undefined> {
-  let first: LedgerRecord | undefined;
-  await readStoredLines(log, segment, (line) => {
-    first = parseLedgerLine(line);
-    throw ENOUGH;
-  });
-  return first;
+  const line = await firstLine(log, segment);
+  return line === undefined ? undefined : parseLedgerLine(line);
 }
 
-async function readStoredLines(
+/** Of the newest segment that has any. */
+export async function lastRecord(
   log: string,
-  segment: SegmentFile,
-  onLine: (line: Buffer, offset: number) => void,
-): Promise<void> {
-  try {
-    await readStored(log, segment, async (chunks) => {
-      await readLines(chunks, onLine, segment.name);
+  segments: readonly SegmentFile[],
+): Promise<LedgerRecord | undefined> {
+  for (const segment of segments.toReversed()) {
+    let last: LedgerRecord | undefined;
+    await scanSegment(log, segment, ({ record }) => {
+      last = record;
     });
-  } catch (error) {
-    if (error !== ENOUGH) throw error;
+    if (last !== undefined) return last;
   }
-}
-
-export function payloadRef(record: LedgerRecord) {
-  return "payload" in record ? record.payload : undefined;
+  return undefined;
 }
 
 function stateOf(line: Buffer): PayloadState {
-  const head = line.toString("latin1", 0, HEAD_BYTES);
-  if (head.startsWith(TOMBSTONE)) return { kind: "tombstone" };
-  const [, key] = SEALED.exec(head) ?? [];
+  if (isTombstoneLine(line)) return { kind: "tombstone" };
+  const [, key] = SEALED.exec(line.toString("latin1", 0, HEAD_BYTES)) ?? [];
   return key === undefined ? { kind: "kept" } : { kind: "kept", key };
 }
 

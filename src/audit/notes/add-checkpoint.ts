@@ -2,6 +2,12 @@
 import { AppError } from "../../shared/errors.ts";
 import { parseHash, toBase64 } from "./base64.ts";
 
+/**
+ * Not of the specification: the verifier key of the log. Believed of a log that the witness has never seen, and of one whose known key
+ * has signed the note as well.
+ */
+export const LOG_KEY_HEADER = "x-cloister-log-key";
+
 export type AddCheckpoint = {
   /** Size of the tree that the witness saw last. */
   readonly old: number;

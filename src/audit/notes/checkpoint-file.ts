@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isErrno } from "../../shared/errors.ts";
-import { syncFolder } from "../../shared/file.ts";
+import { syncPath } from "../../shared/file.ts";
 import { CHECKPOINTS_FILE } from "../layout.ts";
 import { MAX_NOTE_BYTES } from "./signed-note.ts";
 
@@ -20,7 +20,7 @@ export async function appendCheckpoint(log: string, note: string): Promise<void>
       await file.truncate(size);
       throw error;
     }
-    if (size === 0) await syncFolder(dirname(path));
+    if (size === 0) await syncPath(dirname(path));
   } finally {
     await file.close();
   }

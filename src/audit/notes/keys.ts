@@ -11,7 +11,7 @@ import {
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AppError, isErrno, messageOf } from "../../shared/errors.ts";
-import { syncFolder, writeFileWhole } from "../../shared/file.ts";
+import { syncPath, writeFileWhole } from "../../shared/file.ts";
 import { parseBase64, toBase64 } from "./base64.ts";
 
 /** Signature types of C2SP signed-note: Ed25519 over the text, and over a cosignature's own message. */
@@ -82,7 +82,7 @@ export async function readOrMakeKey(path: string): Promise<KeyObject> {
 
 export async function writeKey(path: string, key: KeyObject): Promise<void> {
   await writeFileWhole(path, [Buffer.from(key.export({ type: "pkcs8", format: "pem" }))], 0o600);
-  await syncFolder(dirname(path));
+  await syncPath(dirname(path));
 }
 
 /** undefined where there is no such file. */

@@ -2,10 +2,10 @@
 import { stat, statfs } from "node:fs/promises";
 import { readHolds, type Hold } from "../maintain/holds.ts";
 import { readLoggedConfig } from "../maintain/logged-config.ts";
-import { firstRecord, scanSegment } from "../maintain/scan-log.ts";
-import { storedPath } from "../maintain/stored-segment.ts";
-import { readCheckpointNotes } from "../notes/checkpoint-file.ts";
+import { firstRecord, lastRecord, scanSegment } from "../maintain/scan-log.ts";
+import { storedPath } from "../stored-segment.ts";
 import { parseCheckpoint } from "../notes/checkpoint.ts";
+import { readNewestNote } from "../notes/newest-checkpoint.ts";
 import { parseNote } from "../notes/signed-note.ts";
 import type { SegmentFile } from "../layout.ts";
 import type { LedgerRecord, LoggedConfig } from "../record.ts";
@@ -40,7 +40,7 @@ export async function describeLog(log: string, nowMs: number): Promise<LogDescri
   const { bavail, bsize } = await statfs(log);
   const freeBytes = bavail * bsize;
   const first = segments[0];
-  const note = (await readCheckpointNotes(log)).at(-1);
+  const { note } = await readNewestNote(log);
   return {
     config: await readLoggedConfig(log),
     segments: segments.length,
@@ -74,17 +74,6 @@ function runway(
   const days = Math.max(1, Math.round((Date.parse(today) - Date.parse(oldest.day)) / DAY_MS));
   const bytesPerDay = recent.reduce((sum, { bytes }) => sum + bytes, 0) / days;
   return bytesPerDay === 0 ? undefined : Math.floor(freeBytes / bytesPerDay);
-}
-
-async function lastRecord(log: string, segments: readonly SegmentFile[]): Promise<LedgerRecord | undefined> {
-  for (const segment of segments.toReversed()) {
-    let last: LedgerRecord | undefined;
-    await scanSegment(log, segment, ({ record }) => {
-      last = record;
-    });
-    if (last !== undefined) return last;
-  }
-  return undefined;
 }
 
 async function oldestText(log: string, segments: readonly SegmentFile[]): Promise<Moment | undefined> {

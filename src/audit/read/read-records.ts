@@ -5,12 +5,15 @@ import { createZstdDecompress } from "node:zlib";
 import { isErrno } from "../../shared/errors.ts";
 import { compressedPath, segmentPath, type SegmentFile } from "../layout.ts";
 import { isLedgerLine, parseLedgerLine } from "../line.ts";
+import { payloadRef } from "../payload.ts";
 import type { LedgerRecord } from "../record.ts";
 import { listSegments } from "../segments.ts";
-import { firstRecord, payloadRef, scanSegment } from "../maintain/scan-log.ts";
+import { firstRecord, lastRecord } from "../maintain/scan-log.ts";
 
 export type ReadRecord = {
   readonly record: LedgerRecord;
+  /** The ledger line, without newline. */
+  readonly line: Buffer;
   /** Without newline; absent where the record has none. */
   readonly payload?: Buffer;
 };
@@ -55,13 +58,7 @@ export async function* readRecords(
 
 /** Number of the first of the last `count` records. */
 export async function seqOfLast(log: string, count: number): Promise<number> {
-  let last = -1;
-  for (const segment of (await listSegments(log)).toReversed()) {
-    await scanSegment(log, segment, ({ record }) => {
-      last = record.seq;
-    });
-    if (last >= 0) break;
-  }
+  const last = (await lastRecord(log, await listSegments(log)))?.seq ?? -1;
   return Math.max(0, last - count + 1);
 }
 
@@ -89,14 +86,14 @@ async function* recordsOf(
   segment: SegmentFile,
   from: number,
 ): AsyncGenerator<{ readonly read: ReadRecord; readonly end: number }> {
-  let waiting: LedgerRecord | undefined;
+  let waiting: ReadRecord | undefined;
   for await (const { line, end } of linesOf(log, segment, from)) {
     if (isLedgerLine(line)) {
-      const record = parseLedgerLine(line);
-      if (payloadRef(record) === undefined) yield { read: { record }, end };
-      else waiting = record;
+      const read = { record: parseLedgerLine(line), line };
+      if (payloadRef(read.record) === undefined) yield { read, end };
+      else waiting = read;
     } else if (waiting !== undefined) {
-      yield { read: { record: waiting, payload: line }, end };
+      yield { read: { ...waiting, payload: line }, end };
       waiting = undefined;
     }
   }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AppError, isErrno } from "../../shared/errors.ts";
-import { syncFolder, writeFileWhole } from "../../shared/file.ts";
+import { syncPath, writeFileWhole } from "../../shared/file.ts";
 import { HASH_BYTES, nodeHash, type ReadHash } from "./rfc6962.ts";
 import { hashesAt, newTiles, TILE_HEIGHT, TILE_WIDTH, tilePath, type Tile } from "./tiles.ts";
 
@@ -144,7 +144,7 @@ async function writeTile(folder: string, tile: Tile, bytes: Uint8Array): Promise
   const path = join(folder, tilePath(tile));
   await makeFolder(dirname(path));
   await writeFileWhole(path, [bytes], 0o600);
-  await syncFolder(dirname(path));
+  await syncPath(dirname(path));
   await removeOtherWidths(folder, tile);
 }
 
@@ -154,7 +154,7 @@ async function makeFolder(path: string): Promise<void> {
   if (first === undefined) return;
   const outermost = resolve(first).length;
   for (let made = resolve(path); made.length >= outermost; made = dirname(made))
-    await syncFolder(dirname(made));
+    await syncPath(dirname(made));
 }
 
 async function removeOtherWidths(folder: string, tile: Tile): Promise<void> {

@@ -1,6 +1,6 @@
 /** One pass over the bytes of all segments: which line is which record, and whether each follows from the one before. */
 import { isLedgerLine, parseLedgerLine } from "../line.ts";
-import { parsePayloadLine, sha256 } from "../payload.ts";
+import { isTombstoneLine, parseTombstone, payloadRef, sha256 } from "../payload.ts";
 import type { LedgerRecord, PayloadRef } from "../record.ts";
 import { readSegment } from "../segments.ts";
 import type { SegmentFile } from "../layout.ts";
@@ -32,8 +32,6 @@ export type LineReader = {
 };
 
 type Open = { readonly seq: number; readonly ref: PayloadRef };
-
-const TOMBSTONE = Buffer.from('{"tombstone":');
 
 export function createLineReader({
   findings,
@@ -86,7 +84,7 @@ export function createLineReader({
   }
 
   function onPayload(line: Buffer, owner: Open): void {
-    if (line.subarray(0, TOMBSTONE.length).equals(TOMBSTONE)) {
+    if (isTombstoneLine(line)) {
       const tombstone = parseTombstone(line);
       if (tombstone?.seq !== owner.seq) return modified(owner.seq, "its tombstone is another's");
       return onTombstone(owner.seq, tombstone.by);
@@ -109,8 +107,8 @@ export function createLineReader({
       of.first ??= record;
       of.last = record;
       of.count += 1;
-      if ("payload" in record && record.payload !== undefined)
-        open = { seq: record.seq, ref: record.payload };
+      const ref = payloadRef(record);
+      if (ref !== undefined) open = { seq: record.seq, ref };
       return;
     }
     const owner = open;
@@ -174,16 +172,6 @@ export function createLineReader({
 function parse(line: Buffer): LedgerRecord | undefined {
   try {
     return parseLedgerLine(line);
-  } catch (error) {
-    if (error instanceof AppError) return undefined;
-    throw error;
-  }
-}
-
-function parseTombstone(line: Buffer): { readonly seq: number; readonly by: number } | undefined {
-  try {
-    const parsed = parsePayloadLine(line);
-    return parsed.kind === "tombstone" ? parsed : undefined;
   } catch (error) {
     if (error instanceof AppError) return undefined;
     throw error;

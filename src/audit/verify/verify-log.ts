@@ -1,8 +1,7 @@
 /** Whether a log is what it was: from its files alone, and from what its reader holds outside of it. */
 import { readCheckpointNotes } from "../notes/checkpoint-file.ts";
 import type { Verifier } from "../notes/keys.ts";
-import type { LedgerRecord } from "../record.ts";
-import { listSegments, readSegment } from "../segments.ts";
+import { firstLine, listSegments } from "../segments.ts";
 import { treeFolder, type SegmentFile } from "../layout.ts";
 import { isLedgerLine, parseLedgerLine } from "../line.ts";
 import { openTileStore } from "../tree/tile-store.ts";
@@ -133,16 +132,16 @@ async function sourcesOf(
 
 /** Of the oldest segment that is there; 0 where none is, or where its first line cannot be read. */
 async function firstSeq(folder: string, segment: SegmentFile | undefined): Promise<number> {
-  let first: LedgerRecord | undefined;
   if (segment === undefined) return 0;
-  const enough = new Error("the first line is enough");
-  await readSegment(folder, segment, (line) => {
-    if (isLedgerLine(line)) first = parseLedgerLine(line);
-    throw enough;
-  }).catch((error: unknown) => {
-    if (error !== enough && !(error instanceof AppError) && !isZlib(error)) throw error;
-  });
-  return first?.type === "open" ? first.seq : 0;
+  try {
+    const line = await firstLine(folder, segment);
+    if (line === undefined || !isLedgerLine(line)) return 0;
+    const first = parseLedgerLine(line);
+    return first.type === "open" ? first.seq : 0;
+  } catch (error) {
+    if (error instanceof AppError || isZlib(error)) return 0;
+    throw error;
+  }
 }
 
 function isZlib(error: unknown): boolean {

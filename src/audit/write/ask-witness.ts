@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { isErrno } from "../../shared/errors.ts";
-import { formatAddCheckpoint, type AddCheckpoint } from "../notes/add-checkpoint.ts";
+import { formatAddCheckpoint, LOG_KEY_HEADER, type AddCheckpoint } from "../notes/add-checkpoint.ts";
 
 export type WitnessReply =
   | { readonly kind: "cosigned"; readonly line: string }
@@ -13,8 +13,6 @@ export type AskWitness = (checkpoint: AddCheckpoint, logKey: string) => Promise<
 
 const TIMEOUT_MS = 2_000;
 const MAX_ANSWER_BYTES = 4_096;
-/** Believed of a log that the witness has never seen, and of one whose known key has signed the note as well. */
-const LOG_KEY_HEADER = "x-cloister-log-key";
 
 /** A witness that listens on a Unix socket. */
 export function witnessAt(socketPath: string): AskWitness {

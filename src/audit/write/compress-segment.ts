@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream, existsSync } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
 import { AppError } from "../../shared/errors.ts";
-import { syncFolder } from "../../shared/file.ts";
+import { putInPlace, syncPath } from "../../shared/file.ts";
 import { compressedPath, segmentPath, type SegmentName } from "../layout.ts";
 
 const LEVEL = 3;
@@ -20,24 +20,19 @@ const WINDOW_LOG = 24;
 export async function compressSegment(log: string, name: SegmentName): Promise<void> {
   const plain = segmentPath(log, name);
   if (!existsSync(plain)) return;
-  const compressed = compressedPath(log, name);
-  const temporary = `${compressed}.part-${process.pid}`;
-  try {
-    await pipeline(createReadStream(plain), newCompressor(), createWriteStream(temporary, { mode: 0o600 }));
-    await syncFile(temporary);
-    const [want, got] = await Promise.all([
-      digest(createReadStream(plain)),
-      digest(createReadStream(temporary).pipe(createZstdDecompress())),
-    ]);
-    if (want !== got) throw differs(name);
-    await rename(temporary, compressed);
-    await syncFolder(dirname(compressed));
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  await putInPlace(compressedPath(log, name), {
+    write: async (temporary) =>
+      await pipeline(createReadStream(plain), newCompressor(), createWriteStream(temporary, { mode: 0o600 })),
+    check: async (temporary) => {
+      const [want, got] = await Promise.all([
+        digest(createReadStream(plain)),
+        digest(createReadStream(temporary).pipe(createZstdDecompress())),
+      ]);
+      if (want !== got) throw differs(name);
+    },
+  });
   await rm(plain);
-  await syncFolder(dirname(plain));
+  await syncPath(dirname(plain));
 }
 
 export function newCompressor() {
@@ -55,15 +50,6 @@ async function digest(stream: Readable): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of stream) hash.update(chunk);
   return hash.digest("hex");
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 function differs(name: SegmentName): AppError {

@@ -9,6 +9,7 @@ import { createServer, type Server } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { AppError, isErrno } from "../../shared/errors.ts";
+import { endServer, listenAt } from "../../shared/listen.ts";
 import { WRITER_SOCKET } from "../layout.ts";
 
 export type LogLock = {
@@ -26,7 +27,7 @@ export async function takeLog(folder: string): Promise<LogLock> {
   const path = join(folder, WRITER_SOCKET);
   const own = join(folder, `.${WRITER_SOCKET}.${randomBytes(6).toString("hex")}`);
   const server = createServer();
-  await listen(server, own);
+  await listenAt(server, { path: own });
   try {
     await chmod(own, 0o600);
     await claim(own, path);
@@ -43,10 +44,7 @@ export async function takeLog(folder: string): Promise<LogLock> {
     isHeld,
     release: async () => {
       if (isHeld()) await rm(path, { force: true });
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
+      await endServer(server);
     },
   };
 }
@@ -91,13 +89,6 @@ async function answers(path: string): Promise<boolean> {
       if (isErrno(error, "ECONNREFUSED") || isErrno(error, "ENOENT")) resolve(false);
       else reject(error);
     });
-  });
-}
-
-async function listen(server: Server, path: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, resolve);
   });
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError, isErrno } from "../../shared/errors.ts";
-import { syncFolder, writeFileWhole } from "../../shared/file.ts";
+import { syncPath, writeFileWhole } from "../../shared/file.ts";
 import { compileSchema, parseAs, type Validator } from "../../shared/schema.ts";
 import { LOG_FILE } from "../layout.ts";
 import { LOG_FORMAT } from "../record.ts";
@@ -40,7 +40,7 @@ export async function readOrMakeLogIdentity(folder: string): Promise<LogIdentity
   const fresh: LogIdentity = { format: LOG_FORMAT, origin: `cloister-log/${randomBytes(8).toString("hex")}` };
   const path = join(folder, LOG_FILE);
   await writeFileWhole(path, `${JSON.stringify(fresh)}\n`, 0o600);
-  await syncFolder(dirname(path));
+  await syncPath(dirname(path));
   return fresh;
 }
 

@@ -3,9 +3,9 @@ import { open, truncate } from "node:fs/promises";
 import { AppError } from "../../shared/errors.ts";
 import { segmentPath, type SegmentFile } from "../layout.ts";
 import { isLedgerLine, parseLedgerLine } from "../line.ts";
-import { sha256 } from "../payload.ts";
+import { payloadRef, sha256 } from "../payload.ts";
 import { NO_PREVIOUS, type LedgerRecord } from "../record.ts";
-import { listSegments, readSegment } from "../segments.ts";
+import { firstLine, listSegments, readSegment } from "../segments.ts";
 import { leafHash } from "../tree/rfc6962.ts";
 
 export type Found = {
@@ -53,17 +53,12 @@ async function firstToRead(log: string, segments: readonly SegmentFile[], treeSi
 }
 
 async function firstRecord(log: string, segment: SegmentFile): Promise<LedgerRecord | undefined> {
-  let first: LedgerRecord | undefined;
-  const enough = new Error("the first line is enough");
   try {
-    await readSegment(log, segment, (line) => {
-      first = parseLedgerLine(line);
-      throw enough;
-    });
+    const line = await firstLine(log, segment);
+    return line === undefined ? undefined : parseLedgerLine(line);
   } catch (error) {
-    if (error !== enough) throw damaged(segment.name, "its first line is no record", error);
+    throw damaged(segment.name, "its first line is no record", error);
   }
-  return first;
 }
 
 /** One pass over the segments from the first to the last. */
@@ -89,7 +84,7 @@ class Reading {
         if (open !== undefined) throw damaged(segment.name, `record ${open.record.seq} has no payload line`);
         const record = parseLedgerLine(line);
         const leaf = leafHash(line);
-        if ("payload" in record && record.payload !== undefined) {
+        if (payloadRef(record) !== undefined) {
           open = { record, leaf: Buffer.from(leaf) };
           return;
         }

@@ -1,7 +1,7 @@
 import { constants, fstatSync, statSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { syncFolder } from "../../shared/file.ts";
+import { syncPath } from "../../shared/file.ts";
 
 export type SegmentFile = {
   /**
@@ -19,7 +19,7 @@ const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
 /** Throws what the file system says: EEXIST where there is such a segment already. */
 export async function createSegmentFile(path: string): Promise<SegmentFile> {
   const file = await open(path, NEW | APPEND, 0o600);
-  await syncFolder(dirname(path));
+  await syncPath(dirname(path));
   return segmentFile(file, path, 0);
 }
 

@@ -1,6 +1,6 @@
 import { rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { syncFolder } from "../../shared/file.ts";
+import { syncPath } from "../../shared/file.ts";
 import {
   newSigningKey,
   NOTE_SIGNATURE,
@@ -29,7 +29,7 @@ export async function openSigningKeys(path: string, name: string): Promise<Signi
 
   async function promote(next: Signer): Promise<void> {
     await rename(nextPath, path);
-    await syncFolder(dirname(path));
+    await syncPath(dirname(path));
     current = next;
   }
 

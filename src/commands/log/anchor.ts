@@ -5,11 +5,12 @@ import { askWriter } from "../../audit/control/client.ts";
 import { anchorsFolder, treeFolder } from "../../audit/layout.ts";
 import { readCheckpointNotes } from "../../audit/notes/checkpoint-file.ts";
 import { parseCheckpoint, type Checkpoint } from "../../audit/notes/checkpoint.ts";
+import { readNewestNote } from "../../audit/notes/newest-checkpoint.ts";
 import { parseNote } from "../../audit/notes/signed-note.ts";
 import { readRoot } from "../../audit/tree/rfc6962.ts";
 import { openTileStore } from "../../audit/tree/tile-store.ts";
 import { AppError, messageOf } from "../../shared/errors.ts";
-import { syncFolder, writeFileWhole } from "../../shared/file.ts";
+import { syncPath, writeFileWhole } from "../../shared/file.ts";
 import type { Command, CommandContext, CommandInput, Outcome } from "../command.ts";
 import { anchorName } from "./anchors.ts";
 import { asOwner, LOG_OPTIONS, logFolderOf } from "./at-log.ts";
@@ -52,7 +53,7 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
 async function exportAnchor(log: string, path: string): Promise<Outcome> {
   // Nobody has to write for it: a log that was closed in order is covered to its end.
   await (await askWriter(log))?.checkpoint();
-  const note = (await readCheckpointNotes(log)).at(-1);
+  const { note } = await readNewestNote(log);
   if (note === undefined) throw withoutCheckpoint(log);
   await writeFileWhole(path, note);
   const { text } = parseNote(note);
@@ -65,7 +66,7 @@ async function importAnchor(log: string, path: string): Promise<Outcome> {
   const name = anchorName(checkpoint.size, hex(checkpoint.root));
   await asOwner(log, async () => {
     await writeFileWhole(join(anchorsFolder(log), name), note, 0o600);
-    await syncFolder(anchorsFolder(log));
+    await syncPath(anchorsFolder(log));
   });
   return outcomeOf(checkpoint, text, `this log grows out of it; kept as anchors/${name}`);
 }

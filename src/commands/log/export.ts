@@ -2,14 +2,14 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { askWriter } from "../../audit/control/client.ts";
 import { writeExport, type ExportDeps } from "../../audit/export/write-export.ts";
-import { payloadRef } from "../../audit/maintain/scan-log.ts";
+import { payloadRef } from "../../audit/payload.ts";
 import { describeSelector } from "../../audit/maintain/selector.ts";
 import { createContentReader, readIdentities } from "../../audit/read/open-content.ts";
 import { AppError } from "../../shared/errors.ts";
+import { plural } from "../../verify/check.ts";
 import type { Command, CommandContext, CommandInput, Outcome } from "../command.ts";
 import { recordAccess } from "./access.ts";
 import { BY_OPTION, LOG_OPTIONS, logFolderOf } from "./at-log.ts";
-import { counted } from "./counted.ts";
 import { SELECT_OPTIONS, SELECT_USAGE, selectorOf } from "./select.ts";
 
 /** Beside the program, on the host and in the container. */
@@ -67,7 +67,7 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
   return {
     data: exported,
     text: [
-      `${counted(records, "record")}, ${texts} with text, ${counted(keys, "wrapped key")}, proven in a tree of ${counted(size, "record")}`,
+      `${plural(records, "record")}, ${texts} with text, ${plural(keys, "wrapped key")}, proven in a tree of ${plural(size, "record")}`,
       `in ${exported.out}: README.txt says how it is checked`,
     ].join("\n"),
   };

@@ -3,9 +3,9 @@ import { planPurge, type PurgePlan } from "../../audit/maintain/plan-purge.ts";
 import type { Done, PurgeOutcome } from "../../audit/maintain/requests.ts";
 import { describeSelector } from "../../audit/maintain/selector.ts";
 import { AppError } from "../../shared/errors.ts";
+import { plural } from "../../verify/check.ts";
 import type { Command, CommandContext, CommandInput, Outcome } from "../command.ts";
 import { BY_OPTION, LOG_OPTIONS, logFolderOf, operatorOf, withLog } from "./at-log.ts";
-import { counted } from "./counted.ts";
 import { SELECT_OPTIONS, SELECT_USAGE, selectorOf } from "./select.ts";
 
 export const logPurgeCommand: Command = {
@@ -60,7 +60,7 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
 function textOf({ plan, done }: PurgeOutcome, otherwise: string): string {
   const lines = [
     planText(plan),
-    ...plan.held.map(({ name, payloads }) => `held by "${name}": ${counted(payloads, "text")}`),
+    ...plan.held.map(({ name, payloads }) => `held by "${name}": ${plural(payloads, "text")}`),
   ];
   if (done !== undefined) return [...lines, ...doneText(done)].join("\n");
   if (plan.payloads === 0) return [...lines, "nothing was changed: there is no such text"].join("\n");
@@ -70,16 +70,16 @@ function textOf({ plan, done }: PurgeOutcome, otherwise: string): string {
 function planText(plan: PurgePlan): string {
   return [
     `purge of ${describeSelector(plan.selector)}`,
-    `${counted(plan.payloads, "text")} of ${counted(plan.requests, "request")}, ${counted(plan.bytes, "byte")}, in ${counted(plan.segments.length, "segment")}; ${counted(plan.keys, "content key")} would seal nothing any more`,
+    `${plural(plan.payloads, "text")} of ${plural(plan.requests, "request")}, ${plural(plan.bytes, "byte")}, in ${plural(plan.segments.length, "segment")}; ${plural(plan.keys, "content key")} would seal nothing any more`,
     ...plan.segments.map((name) => `  ${name}`),
   ].join("\n");
 }
 
 function doneText({ orders, completions, keys, keysLater }: Done): readonly string[] {
-  const later = `${counted(keysLater, "content key")} more will go with a retention run: a running answer may still hold it`;
+  const later = `${plural(keysLater, "content key")} more will go with a retention run: a running answer may still hold it`;
   const numbers = [...orders, ...completions];
   return [
-    `done: ordered by record ${orders.join(", ")}, completed by record ${completions.join(", ")}, ${counted(keys, "content key")} removed`,
+    `done: ordered by record ${orders.join(", ")}, completed by record ${completions.join(", ")}, ${plural(keys, "content key")} removed`,
     ...(keysLater === 0 ? [] : [later]),
     `to certify: ${numbers.map((seq) => `cloister log export --seq ${seq} --out DIR`).join("; ")}`,
   ];

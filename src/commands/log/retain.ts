@@ -13,9 +13,9 @@ import {
 import type { RetainOutcome } from "../../audit/maintain/requests.ts";
 import type { RetentionPolicy } from "../../audit/record.ts";
 import { AppError } from "../../shared/errors.ts";
+import { plural } from "../../verify/check.ts";
 import type { Command, CommandContext, CommandInput, Outcome } from "../command.ts";
 import { BY_OPTION, LOG_OPTIONS, logFolderOf, operatorOf, withLog } from "./at-log.ts";
-import { counted } from "./counted.ts";
 
 export const logRetainCommand: Command = {
   name: "log retain",
@@ -85,9 +85,9 @@ function textOf({ plan, done }: RetainOutcome, otherwise: string): string {
   return [
     `policy: ${describePolicy(plan.policy)}`,
     ...(advice === undefined ? [] : [advice]),
-    `${counted(plan.payloads, "text")} over, ${counted(plan.bytes, "byte")}`,
-    `${counted(plan.segments.length, "segment")} over${plan.segments.length === 0 ? "" : `: all records before ${plan.minimum}`}`,
-    ...plan.held.map(({ name, payloads }) => `held by "${name}": ${counted(payloads, "text")}`),
+    `${plural(plan.payloads, "text")} over, ${plural(plan.bytes, "byte")}`,
+    `${plural(plan.segments.length, "segment")} over${plan.segments.length === 0 ? "" : `: all records before ${plan.minimum}`}`,
+    ...plan.held.map(({ name, payloads }) => `held by "${name}": ${plural(payloads, "text")}`),
     done === undefined
       ? otherwise
       : `done: ordered by record ${done.orders.join(", ")}, completed by record ${done.completions.join(", ")}`,

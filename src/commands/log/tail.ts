@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { createMatcher, describeSelector, type Matcher } from "../../audit/maintain/selector.ts";
-import { payloadRef } from "../../audit/maintain/scan-log.ts";
+import { payloadRef } from "../../audit/payload.ts";
 import { createContentReader, readIdentities, type Opened } from "../../audit/read/open-content.ts";
 import { readRecords, seqOfLast, type ReadRecord } from "../../audit/read/read-records.ts";
 import type { LedgerRecord } from "../../audit/record.ts";

@@ -62,27 +62,27 @@ export const FOREIGN_ORIGIN: Refusal = {
 
 export const DEFECT: Refusal = { status: 500, code: "gateway_defect", message: "The gateway failed" };
 
+/** What both APIs call a refusal of this status. */
+const TYPES: Readonly<Partial<Record<number, string>>> = {
+  401: "authentication_error",
+  403: "permission_error",
+  404: "not_found_error",
+};
+
 /** As OpenAI's and as Anthropic's clients parse it. */
 export function refusalBody({ status, code, message }: Refusal, family: Family): string {
   if (family === "anthropic")
     return JSON.stringify({
       type: "error",
-      error: { type: anthropicType(status), message: `${message} (${code})` },
+      error: {
+        type: typeOf(status, { 413: "request_too_large" }, "api_error"),
+        message: `${message} (${code})`,
+      },
     });
-  return JSON.stringify({ error: { message, type: openaiType(status), param: null, code } });
+  const type = typeOf(status, {}, "server_error");
+  return JSON.stringify({ error: { message, type, param: null, code } });
 }
 
-function openaiType(status: number): string {
-  if (status === 401) return "authentication_error";
-  if (status === 403) return "permission_error";
-  if (status === 404) return "not_found_error";
-  return status >= 500 ? "server_error" : "invalid_request_error";
-}
-
-function anthropicType(status: number): string {
-  if (status === 401) return "authentication_error";
-  if (status === 403) return "permission_error";
-  if (status === 404) return "not_found_error";
-  if (status === 413) return "request_too_large";
-  return status >= 500 ? "api_error" : "invalid_request_error";
+function typeOf(status: number, own: typeof TYPES, ofServer: string): string {
+  return own[status] ?? TYPES[status] ?? (status >= 500 ? ofServer : "invalid_request_error");
 }

@@ -1,4 +1,5 @@
 import { createServer, type Socket } from "node:net";
+import { listenAt } from "../../shared/listen.ts";
 
 export type Listener = { readonly address: string; readonly port: number; close(): Promise<void> };
 
@@ -11,10 +12,7 @@ export async function openListener(address: string): Promise<Listener> {
     socket.on("error", () => socket.destroy());
     socket.resume();
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, address, resolve);
-  });
+  await listenAt(server, { port: 0, host: address });
   const bound = server.address();
   if (bound === null || typeof bound === "string") throw new Error("The listener has no port");
   const close = () =>

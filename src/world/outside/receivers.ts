@@ -3,6 +3,7 @@ import { createSocket, type RemoteInfo } from "node:dgram";
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { createServer, type Socket } from "node:net";
+import { listenAt } from "../../shared/listen.ts";
 import { OUTSIDE_UPLINK, OUTSIDE_V4, OUTSIDE_V6, PORTS } from "../addresses.ts";
 import { noncesIn, type OutsideEvent } from "../event.ts";
 import { serverNameOfRecords } from "./client-hello.ts";
@@ -164,10 +165,7 @@ function listenTcp(address: string, port: number, take: (socket: Socket) => void
     take(socket);
   });
   server.unref();
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, address, resolve);
-  });
+  return listenAt(server, { port, host: address });
 }
 
 function listenUdp(

@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { createZstdDecompress } from "node:zlib";
-import { isErrno } from "../../shared/errors.ts";
-import { compressedPath, segmentPath, type SegmentFile } from "../layout.ts";
+import { isErrno } from "../shared/errors.ts";
+import { compressedPath, segmentPath, type SegmentFile } from "./layout.ts";
 
 /** Small, so that whoever shares the event loop with a long scan is not kept waiting. */
 export const READ_BYTES = 1 << 18;
