@@ -3,6 +3,7 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Server } from "node:http";
 import { messageOf, type AppError } from "../../shared/errors.ts";
+import { syncPath } from "../../shared/file.ts";
 import type { AuditLog } from "../audit-log.ts";
 import { dayTeller } from "../day.ts";
 import { anchorsFolder, keysFolder, ledgerFolder, segmentPath, treeFolder } from "../layout.ts";
@@ -174,6 +175,12 @@ async function startOf(folder: string, found: Found) {
   if (last === undefined) return start;
   const newest = { day: last.day, number: last.number };
   if (last.sealed || last.compressed) return { ...start, newest };
+  // Every segment begins with its own record: where that never came, nothing was acknowledged, and the next one begins instead.
+  if (last.records === 0) {
+    await rm(segmentPath(folder, last.name));
+    await syncPath(ledgerFolder(folder));
+    return { ...start, newest };
+  }
   const file = await continueSegmentFile(segmentPath(folder, last.name), last.bytes);
   return { ...start, newest, unsealed: { ...last, file } };
 }

@@ -100,7 +100,9 @@ class Reading {
       end.whole = offset + line.length + 1;
     });
     const cut = bytes + torn.length - end.whole;
-    if (cut > 0) {
+    // A file that was made, and whose first record never came, is told of as well.
+    const isEmpty = isLast && end.records === 0;
+    if (cut > 0 || isEmpty) {
       if (!isLast || segment.compressed) throw damaged(segment.name, "it ends within a record");
       this.#torn = await cutOff(segmentPath(log, segment.name), end.whole, cut);
     }

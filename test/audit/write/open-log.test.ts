@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { segmentPath } from "../../../src/audit/layout.ts";
 import { parsePayloadLine, openSealed, matchesCommitment } from "../../../src/audit/payload.ts";
 import { readWrappedKeys } from "../../../src/audit/seal.ts";
+import { verifyLog } from "../../../src/audit/verify/verify-log.ts";
 import { witnessAt } from "../../../src/audit/write/ask-witness.ts";
 import type { OpenedLog } from "../../../src/audit/write/open-log.ts";
 import { serveWitness } from "../../../src/witness/serve.ts";
@@ -75,6 +76,23 @@ describe("what a crash leaves", () => {
     await (await openScratchLog(at)).log.close();
     expect(await types(at.log)).toEqual(["open", "recover", "seal", "open", "stop", "seal"]);
   });
+
+  test.each([
+    ["nothing", ""],
+    ["a torn first line", '{"v":1,"seq":'],
+  ])(
+    "a segment that was begun with %s is taken away, with a record, and the log verifies",
+    async (_, left) => {
+      const at = await scratchFolder();
+      await (await openScratchLog(at)).log.close();
+      const [day = ""] = (await newestSegment(at.log)).split(".");
+      await writeFile(join(at.log, "ledger", `${day}.001.jsonl`), left);
+      await (await openScratchLog(at)).log.close();
+      const recover = (await readRecords(at.log)).find(({ type }) => type === "recover");
+      expect(recover).toMatchObject({ segment: `${day}.001`, bytes: left.length });
+      expect(await verifyLog(at.log)).toMatchObject({ verdict: "OK" });
+    },
+  );
 
   test("a request of an earlier segment that still waited is abandoned", async () => {
     const at = await crashed(async (log) => {
