@@ -39,6 +39,7 @@ export async function smallDistribution(store: Store): Promise<SmallDistribution
     { packages: [tool] },
   );
   await writeText(repository, "src/cli.ts", `console.log("small");\n`);
+  await writeText(repository, "src/audit/verify/main.ts", `console.log("small");\n`);
   await writeText(repository, "package-lock.json", `{ "packages": {} }\n`);
   await writeText(repository, "compose/compose.yaml", "name: small\n");
   await writeText(repository, "docs/guide.md", "# Small\n");
