@@ -1,16 +1,20 @@
 /** One pass over the bytes of all segments: which line is which record, and whether each follows from the one before. */
 import { isLedgerLine, parseLedgerLine } from "../line.ts";
 import { isTombstoneLine, parseTombstone, payloadRef, sha256 } from "../payload.ts";
-import type { LedgerRecord, PayloadRef } from "../record.ts";
+import { MAX_LEDGER_LINE_BYTES, type LedgerRecord, type PayloadRef } from "../record.ts";
 import { readSegment } from "../segments.ts";
 import type { SegmentFile } from "../layout.ts";
 import { leafHash } from "../tree/rfc6962.ts";
 import { AppError, messageOf } from "../../shared/errors.ts";
+import { isWhole } from "./shapes.ts";
 import type { Findings } from "./verdict.ts";
 
 export type LineReaderDeps = {
   readonly findings: Findings;
-  readonly onRecord: (record: LedgerRecord, leaf: Uint8Array) => void;
+  /** A record with all that its type has. */
+  readonly onRecord: (record: LedgerRecord) => void;
+  /** The tree has one more leaf; called after onRecord for the same line. */
+  readonly onLeaf: (leaf: Uint8Array) => void;
   /** It stands where its number says. */
   readonly onPlaced: (seq: number, leaf: Uint8Array) => void;
   readonly onTombstone: (seq: number, by: number) => void;
@@ -36,6 +40,7 @@ type Open = { readonly seq: number; readonly ref: PayloadRef };
 export function createLineReader({
   findings,
   onRecord,
+  onLeaf,
   onPlaced,
   onTombstone,
   onBreak,
@@ -62,25 +67,30 @@ export function createLineReader({
       return undefined;
     }
     const leaf = leafHash(line);
-    place(record.seq, leaf);
-    if (prev !== undefined && record.prev !== prev) onBreak(record.seq);
+    // One that stands elsewhere follows on nothing; that it does was said.
+    const isPlaced = place(record.seq, leaf);
+    if (isPlaced && prev !== undefined && record.prev !== prev) onBreak(record.seq);
     prev = leaf.toString("hex");
-    onRecord(record, leaf);
-    return record;
+    const isUsable = isWhole(record);
+    if (isUsable) onRecord(record);
+    else modified(record.seq, `it lacks what a record of type ${JSON.stringify(record.type)} has`);
+    onLeaf(leaf);
+    return isUsable ? record : undefined;
   }
 
   /** Where a number is not the one that is due, either it was changed or records are gone: what comes next tells. */
-  function place(seq: number, leaf: Uint8Array): void {
+  function place(seq: number, leaf: Uint8Array): boolean {
     const isPlaced = seq === nextSeq || seq === otherwise;
     if (isPlaced) {
       nextSeq = seq + 1;
       otherwise = undefined;
       onPlaced(seq, leaf);
-      return;
+    } else {
+      modified(nextSeq, `record ${seq} stands where it should`);
+      nextSeq += 1;
+      otherwise = seq + 1;
     }
-    modified(nextSeq, `record ${seq} stands where it should`);
-    nextSeq += 1;
-    otherwise = seq + 1;
+    return isPlaced;
   }
 
   function onPayload(line: Buffer, owner: Open): void {
@@ -170,6 +180,7 @@ export function createLineReader({
 }
 
 function parse(line: Buffer): LedgerRecord | undefined {
+  if (line.length > MAX_LEDGER_LINE_BYTES) return undefined;
   try {
     return parseLedgerLine(line);
   } catch (error) {

@@ -5,21 +5,33 @@ import type { Verifier } from "../notes/keys.ts";
 import { isSignedBy, parseNote, type SignedNote } from "../notes/signed-note.ts";
 import { AppError } from "../../shared/errors.ts";
 
-export type Statement = Checkpoint & { readonly from: string; readonly note: SignedNote };
-
 export type NoteSource = { readonly from: string; readonly text: string };
 
-/** Smallest tree first. `broken` are notes that cannot be read. */
-export function readStatements(sources: readonly NoteSource[]): {
+/** `isOwn`: it stands in the log's folder, where who changes the log can change it as well. */
+export type Statement = Checkpoint & {
+  readonly from: string;
+  readonly isOwn: boolean;
+  readonly note: SignedNote;
+};
+
+export type Statements = {
+  /** Smallest tree first. */
   readonly statements: readonly Statement[];
+  /** Why some of them cannot be read. */
   readonly broken: readonly string[];
-} {
+};
+
+export function readStatements(own: readonly string[], outside: readonly NoteSource[]): Statements {
   const statements: Statement[] = [];
   const broken: string[] = [];
-  for (const { from, text } of sources) {
+  const sources = [
+    ...own.map((text) => ({ from: "checkpoints", text, isOwn: true })),
+    ...outside.map((source) => ({ ...source, isOwn: false })),
+  ];
+  for (const { from, text, isOwn } of sources) {
     try {
       const note = parseNote(text);
-      statements.push({ ...parseCheckpoint(note.text), from, note });
+      statements.push({ ...parseCheckpoint(note.text), from, isOwn, note });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       broken.push(`${from}: ${error.message}`);
@@ -28,9 +40,20 @@ export function readStatements(sources: readonly NoteSource[]): {
   return { statements: statements.sort((a, b) => a.size - b.size), broken };
 }
 
-/** The key of the log that signed it, of those given. */
-export function signerAmong(statement: Statement, keys: readonly Verifier[]): Verifier | undefined {
-  return keys.find((key) => isSignedBy(statement.note, key));
+/** Of the signatures under the log's own name: whether one is this key's, one is wrong, one is of a key that is not among `keys`. */
+export function signaturesOf(
+  statement: Statement,
+  keys: readonly Verifier[],
+): { readonly right: readonly Verifier[]; readonly wrong: boolean; readonly unknown: boolean } {
+  const { note, origin } = statement;
+  const named = note.signatures.filter(({ name }) => name === origin);
+  const signers = keys.filter((key) => named.some(({ id }) => id === key.id));
+  const right = signers.filter((key) => isSignedBy(note, key));
+  return {
+    right,
+    wrong: right.length < signers.length,
+    unknown: named.some(({ id }) => signers.every((key) => key.id !== id)),
+  };
 }
 
 /** `absent` where this witness has not signed it at all. */

@@ -16,7 +16,7 @@ const VERDICTS = [
   "INCOMPLETE",
   /** llama-server counted tokens that no answer in the log accounts for. */
   "RECONCILE_GAP",
-  /** All is well; some records came after the last checkpoint, which nobody has signed for. */
+  /** All is well; some records came after the last checkpoint, and nobody has signed for those. */
   "OK_UNANCHORED",
   /** All is well; the text of some records was removed, as records say. */
   "PURGED",
@@ -71,10 +71,14 @@ export function failureOf(
 }
 
 const LISTED = 100;
+/** Of garbage there is no end; what is beyond this many is found all the same. */
+const REMEMBERED = 100_000;
 
 export type Findings = {
   add(finding: Finding): void;
   worst(): Finding | undefined;
+  /** Whether this record was found to be modified. */
+  blames(seq: number): boolean;
   list(): readonly Finding[];
   more(): number;
 };
@@ -82,15 +86,19 @@ export type Findings = {
 /** Keeps the first hundred, and the worst. */
 export function createFindings(): Findings {
   const kept: Finding[] = [];
+  const modified = new Set<number>();
   let worst: Finding | undefined;
   let count = 0;
   return {
     add: (finding) => {
       count += 1;
       if (kept.length < LISTED) kept.push(finding);
+      if (finding.verdict === "MODIFIED" && finding.seq !== undefined && modified.size < REMEMBERED)
+        modified.add(finding.seq);
       if (worst === undefined || compare(finding, worst) < 0) worst = finding;
     },
     worst: () => worst,
+    blames: (seq) => modified.has(seq),
     list: () => kept,
     more: () => count - kept.length,
   };

@@ -1,17 +1,19 @@
 /** Whether a log is what it was: from its files alone, and from what its reader holds outside of it. */
 import { readCheckpointNotes } from "../notes/checkpoint-file.ts";
 import type { Verifier } from "../notes/keys.ts";
-import { firstLine, listSegments } from "../segments.ts";
-import { treeFolder, type SegmentFile } from "../layout.ts";
-import { isLedgerLine, parseLedgerLine } from "../line.ts";
+import { listSegments } from "../segments.ts";
+import { treeFolder } from "../layout.ts";
+import { createFrontier } from "../tree/rfc6962.ts";
 import { openTileStore } from "../tree/tile-store.ts";
 import { readLogIdentity } from "../write/log-file.ts";
 import { AppError } from "../../shared/errors.ts";
+import { firstSeqOf } from "./first-seq.ts";
 import { createFollower, type Follower } from "./follow.ts";
 import { createLineReader } from "./read-lines.ts";
-import { createRootCheck } from "./root-check.ts";
+import { createRemovals } from "./removals.ts";
+import { createRootCheck, type RootCheck } from "./root-check.ts";
 import { cosignatureBy, readStatements, type NoteSource, type Statement } from "./statements.ts";
-import { compareWithTiles, frontierBefore, judgeBreaks, leafBefore } from "./tile-check.ts";
+import { createTileCheck, judgeBreaks, type PlacedLeaf } from "./tile-check.ts";
 import { createFindings, type Findings, type LogVerdict } from "./verdict.ts";
 
 export type VerifyOptions = {
@@ -19,7 +21,7 @@ export type VerifyOptions = {
   readonly anchors?: readonly NoteSource[];
   /** The witness's key, and the newest note that it has cosigned where that is known. */
   readonly witness?: { readonly key: Verifier; readonly head?: string };
-  /** The key that the log must begin with. */
+  /** The key that the log must begin with, or have signed with while it was the log's. */
   readonly logKey?: Verifier;
   /** Somebody writes it at this moment: requests may be under way, and the last line may be half there. */
   readonly live?: boolean;
@@ -32,60 +34,72 @@ export type VerifyOptions = {
 export async function verifyLog(folder: string, options: VerifyOptions = {}): Promise<LogVerdict> {
   const identity = await readLogIdentity(folder);
   if (identity === undefined) throw noLog(folder);
+  const { origin } = identity;
   const findings = createFindings();
   // Before the records: of a log that grows meanwhile, all that these speak of is there.
-  const { statements, broken } = readStatements(await sourcesOf(folder, options));
+  const { statements, broken } = readStatements(await readCheckpointNotes(folder), outsideOf(options));
   for (const what of broken) findings.add({ verdict: "MODIFIED", what });
-  const follower = createFollower(findings, options.logKey);
-  const tiles = openTileStore(treeFolder(folder));
+  const ours = ofThisLog(statements, origin, findings);
   const segments = await listSegments(folder);
-  const first = await firstSeq(folder, segments[0]);
-  const frontier = await frontierBefore(first, tiles, findings);
-  const roots = createRootCheck({
-    statements: statements.filter(({ origin }) => origin === identity.origin),
+  const first = await firstSeqOf(folder, segments[0]);
+  const tiles = createTileCheck({
+    tiles: openTileStore(treeFolder(folder)),
     findings,
-    follower,
-    frontier,
+    size: ours.findLast(({ isOwn }) => isOwn)?.size ?? 0,
   });
-  for (const { from, origin } of statements)
-    if (origin !== identity.origin)
-      findings.add({ verdict: "FORKED", what: `${from} is of another log, ${origin}` });
+  const follower = createFollower(findings, origin);
+  const removals = createRemovals(findings);
+  const frontier = createFrontier();
+  const roots = createRootCheck({ statements: ours, findings, follower, frontier });
+  roots.grownByTile();
+  await tiles.leavesBefore(first, (leaf) => {
+    frontier.push(leaf);
+    roots.grownByTile();
+  });
 
-  const tiled = Math.max(0, ...statements.filter(({ from }) => from === CHECKPOINTS).map(({ size }) => size));
-  let leaves: { readonly seq: number; readonly leaf: Uint8Array }[] = [];
+  let records = 0;
+  let leaves: PlacedLeaf[] = [];
   let breaks: number[] = [];
   const reader = createLineReader({
     findings,
-    onRecord: (record, leaf) => {
+    onRecord: (record) => {
       follower.record(record);
+      removals.record(record);
+    },
+    onLeaf: (leaf) => {
+      records += 1;
       frontier.push(leaf);
       roots.grown();
     },
     onPlaced: (seq, leaf) => leaves.push({ seq, leaf }),
-    onTombstone: (seq, by) => follower.tombstone(seq, by),
+    onTombstone: (seq, by) => removals.tombstone(seq, by),
     onBreak: (seq) => breaks.push(seq),
   });
-  reader.begin(first, await leafBefore(first, tiles));
+  reader.begin(first, await tiles.lastBefore(first));
   for (const [index, segment] of segments.entries()) {
     await reader.read(folder, segment, {
       isLast: index === segments.length - 1,
       isLive: options.live === true,
     });
-    const others = await compareWithTiles(leaves, { tiles, findings, size: tiled });
-    judgeBreaks(breaks, others, findings);
+    judgeBreaks(breaks, await tiles.compare(leaves), findings);
     leaves = [];
     breaks = [];
   }
-  follower.finish();
+  await tiles.compareLevels();
+  const nextSeq = reader.nextSeq();
+  const newest = roots.finish(nextSeq);
+  removals.finish({ nextSeq, attested: ours.at(-1)?.size ?? 0 });
+  if (reader.bytes() === 0 && options.live !== true)
+    findings.add({ verdict: "TRUNCATED", seq: 0, what: "not even the first record of the log is there" });
   // A run that was just recorded may not have deleted all of it yet.
   if (first > follower.minimum())
     findings.add({
       verdict: "MODIFIED",
-      seq: 0,
+      seq: follower.minimum(),
       what: `records before ${first} are gone, and no retention run says so`,
     });
-  const newest = roots.finish(reader.nextSeq());
-  const unanchored = Math.max(0, reader.nextSeq() - newest);
+  checkTrust(options.logKey, { follower, roots, findings, first });
+  const unanchored = Math.max(0, nextSeq - newest);
   if (unanchored > 0)
     findings.add({
       verdict: "OK_UNANCHORED",
@@ -93,60 +107,73 @@ export async function verifyLog(folder: string, options: VerifyOptions = {}): Pr
       what: `${unanchored} records came after the newest checkpoint`,
     });
   if (options.live !== true) addIncomplete(follower, findings);
-  if (follower.purged() > 0)
+  if (removals.purged() > 0)
     findings.add({
       verdict: "PURGED",
-      what: `the text of ${follower.purged()} records was removed with authority`,
+      what: `the text of ${removals.purged()} records was removed with authority`,
     });
-  const cosigned = countCosigned(statements, options, findings);
+  const cosigned = countCosigned(ours, options, findings);
   const worst = findings.worst();
   return {
     verdict: worst?.verdict ?? "OK",
     ...(worst?.seq === undefined ? {} : { seq: worst.seq }),
     findings: findings.list(),
     more: findings.more(),
-    origin: identity.origin,
-    records: reader.nextSeq() - first,
+    origin,
+    records,
     minimum: first,
     payloads: reader.payloads(),
-    purged: follower.purged(),
+    purged: removals.purged(),
     unanchored,
-    checkpoints: statements.filter(({ from }) => from === CHECKPOINTS).length,
+    checkpoints: statements.filter(({ isOwn }) => isOwn).length,
     cosigned,
-    anchors: statements.filter(({ from }) => from !== CHECKPOINTS).length,
+    anchors: statements.filter(({ isOwn }) => !isOwn).length,
     inFlight: follower.pending().size,
     bytes: reader.bytes(),
   };
 }
 
-const CHECKPOINTS = "checkpoints";
-
-async function sourcesOf(
-  folder: string,
-  { anchors = [], witness }: VerifyOptions,
-): Promise<readonly NoteSource[]> {
-  const own = (await readCheckpointNotes(folder)).map((text) => ({ from: CHECKPOINTS, text }));
+function outsideOf({ anchors = [], witness }: VerifyOptions): readonly NoteSource[] {
   const head = witness?.head === undefined ? [] : [{ from: "the witness", text: witness.head }];
-  return [...own, ...anchors, ...head];
+  return [...anchors, ...head];
 }
 
-/** Of the oldest segment that is there; 0 where none is, or where its first line cannot be read. */
-async function firstSeq(folder: string, segment: SegmentFile | undefined): Promise<number> {
-  if (segment === undefined) return 0;
-  try {
-    const line = await firstLine(folder, segment);
-    if (line === undefined || !isLedgerLine(line)) return 0;
-    const first = parseLedgerLine(line);
-    return first.type === "open" ? first.seq : 0;
-  } catch (error) {
-    if (error instanceof AppError || isZlib(error)) return 0;
-    throw error;
-  }
+function ofThisLog(
+  statements: readonly Statement[],
+  origin: string,
+  findings: Findings,
+): readonly Statement[] {
+  for (const one of statements)
+    if (one.origin !== origin)
+      findings.add({
+        verdict: one.isOwn ? "MODIFIED" : "FORKED",
+        what: `${one.from} is of another log, ${JSON.stringify(one.origin)}`,
+      });
+  return statements.filter((one) => one.origin === origin);
 }
 
-function isZlib(error: unknown): boolean {
-  return error instanceof Error && "code" in error && /^(?:ZSTD|Z_)/.test(String(error.code));
+/**
+ * That a log names the key that its reader knows proves nothing where retention has taken the record that it began with: then that
+ * key must have signed for what is there.
+ */
+function checkTrust(trusted: Verifier | undefined, { follower, roots, findings, first }: Trust): void {
+  const [begun] = follower.keys();
+  if (trusted === undefined || begun === undefined) return;
+  const isTrusted = begun.vkey === trusted.vkey || roots.signers().has(trusted.vkey);
+  if (!isTrusted)
+    findings.add({
+      verdict: "KEY_RANGE",
+      seq: first,
+      what: "the log begins with another key than the one you trust, which has signed nothing in it",
+    });
 }
+
+type Trust = {
+  readonly follower: Follower;
+  readonly roots: RootCheck;
+  readonly findings: Findings;
+  readonly first: number;
+};
 
 function addIncomplete(follower: Follower, findings: Findings): void {
   const [first] = follower.pending().keys();
