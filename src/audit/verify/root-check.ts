@@ -83,11 +83,13 @@ export function createRootCheck({
     grown: () => takeAll(judge),
     signers: () => signers,
     finish: (nextSeq) => {
+      // Of a log that has lost its first record, nobody can say any more which key is its own.
+      let isCut = follower.keys().length === 0;
       for (const one of statements.slice(next)) {
-        const { right } = signaturesOf(one, follower.keys());
-        // Of a log that has lost its first record, nobody can say any more which key is its own.
-        const isSigned = follower.keys().length === 0 || right.length > 0;
-        if (!isSigned) doubtful.push(one);
+        const { right, wrong } = signaturesOf(one, follower.keys());
+        isCut ||= right.length > 0;
+        // Where the end is known to be gone, the record that named the key of a later one may have gone with it.
+        if (!isCut || wrong) doubtful.push(one);
         else
           findings.add({
             verdict: "TRUNCATED",
