@@ -6,7 +6,6 @@ import { CHECKPOINTS_FILE, treeFolder } from "../layout.ts";
 import { appendCheckpoint } from "../notes/checkpoint-file.ts";
 import { formatCheckpoint, parseCheckpoint } from "../notes/checkpoint.ts";
 import { keyChangeMessage } from "../notes/key-change.ts";
-import type { Signer } from "../notes/keys.ts";
 import { readNewestNote } from "../notes/newest-checkpoint.ts";
 import { parseNote, signatureLine, signNote } from "../notes/signed-note.ts";
 import { proveConsistency, readFrontier } from "../tree/rfc6962.ts";
@@ -55,7 +54,6 @@ export async function openTree(
   let witnessed: number | undefined;
   let witnessState: WitnessReply["kind"] | undefined;
   let writer: Writer | undefined;
-  let retiring: Signer | undefined;
   let last: Promise<void> = Promise.resolve();
   let queued = 0;
 
@@ -85,12 +83,12 @@ export async function openTree(
     await appendCheckpoint(folder, `${signed}${line}`);
     checkpointed = size;
     // Until the witness has seen both signatures, it knows the old key alone.
-    if (askWitness === undefined || cosigned === size) retiring = undefined;
+    if (askWitness === undefined || cosigned === size) await keys.retire();
   }
 
   function sign(text: string): string {
-    const current = keys.current();
-    const signed = signNote(text, current);
+    const signed = signNote(text, keys.current());
+    const retiring = keys.retiring();
     return retiring === undefined
       ? signed
       : `${signed}${signatureLine(retiring, retiring.sign(Buffer.from(text)))}`;
@@ -164,7 +162,6 @@ export async function openTree(
       );
       await writer?.append({ type: "key", key: next.vkey, previous: before.vkey, signature }).durable;
     });
-    retiring = before;
     await write();
     return after.vkey;
   }

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { Decrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { describe, expect, test } from "vitest";
 import { segmentPath } from "../../../src/audit/layout.ts";
+import { readKey } from "../../../src/audit/notes/keys.ts";
 import { parsePayloadLine, openSealed, matchesCommitment } from "../../../src/audit/payload.ts";
 import { readWrappedKeys } from "../../../src/audit/seal.ts";
 import { verifyLog } from "../../../src/audit/verify/verify-log.ts";
-import { witnessAt } from "../../../src/audit/write/ask-witness.ts";
+import { witnessAt, type AskWitness } from "../../../src/audit/write/ask-witness.ts";
 import type { OpenedLog } from "../../../src/audit/write/open-log.ts";
 import { serveWitness } from "../../../src/witness/serve.ts";
 import { answer, request, text } from "./entries.ts";
@@ -298,6 +299,41 @@ describe("with a witness", () => {
     await log.append({ type: "heartbeat" }).durable;
     await log.close();
     expect(log.status().cosignedSize).toBe(log.status().nextSeq);
+    await witness.close();
+  });
+
+  test("that goes away while a key is handed over follows after the log was stopped, killed or neither", async () => {
+    const at = await scratchFolder();
+    const socket = `${at.log}.witness.sock`;
+    const witness = await serveWitness({ socket, folder: `${at.log}.witness` });
+    let isAway = false;
+    const askWitness: AskWitness = async (...asked) => {
+      // Once the key's record is there, and before the first checkpoint of the new key.
+      isAway ||= (await types(at.log)).includes("key");
+      return isAway ? { kind: "unreachable", why: "away" } : await witnessAt(socket)(...asked);
+    };
+    const { log } = await openScratchLog(at, {}, { askWitness });
+    await log.renewSigningKey();
+    await log.append({ type: "heartbeat" }).durable;
+    await log.checkpoint();
+    const killed = { log: `${at.log}.killed`, keys: `${at.keys}.killed` };
+    await cp(at.log, killed.log, { recursive: true, filter: (path) => !path.endsWith(".sock") });
+    for (const name of ["", ".next"]) await cp(`${at.keys}${name}`, `${killed.keys}${name}`);
+    await log.close();
+    expect(log.status().cosignedSize).toBeLessThan(log.status().checkpointSize);
+    for (const one of [killed, at]) {
+      const memory = `${one.log}.memory`;
+      await cp(`${at.log}.witness`, memory, { recursive: true });
+      const back = await serveWitness({ socket: `${memory}.sock`, folder: memory });
+      const again = await openScratchLog(one, {}, { askWitness: witnessAt(`${memory}.sock`) });
+      await again.log.append({ type: "heartbeat" }).durable;
+      await again.log.close();
+      const { cosignedSize, nextSeq } = again.log.status();
+      expect(cosignedSize).toBe(nextSeq);
+      expect(await readKey(`${one.keys}.next`)).toBeUndefined();
+      expect((await verifyLog(one.log, {})).verdict).toMatch(/^OK/);
+      await back.close();
+    }
     await witness.close();
   });
 });
