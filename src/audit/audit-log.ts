@@ -11,7 +11,8 @@ export type ContentKey = {
   readonly secret?: Uint8Array;
 };
 
-export type Content = { readonly bytes: Uint8Array; readonly key: ContentKey };
+/** In one piece or in several: whoever has several does not copy them for the log. */
+export type Content = { readonly bytes: Uint8Array | readonly Uint8Array[]; readonly key: ContentKey };
 
 export type Appended = {
   readonly seq: number;

@@ -8,18 +8,10 @@
  * Sealed data is one byte (0 as it is, 1 zstd), the length of what follows in four bytes, salt and content, and zeros up to a bucket:
  * the length of a line says little about the length of a prompt.
  */
-import { isUtf8 } from "node:buffer";
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHash,
-  createHmac,
-  randomBytes,
-  timingSafeEqual,
-} from "node:crypto";
-import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { createDecipheriv, createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { zstdDecompressSync } from "node:zlib";
 import { AppError } from "../shared/errors.ts";
-import type { Content, ContentKey } from "./audit-log.ts";
+import type { ContentKey } from "./audit-log.ts";
 import type { LedgerRecord, PayloadRef } from "./record.ts";
 
 export type PayloadLine =
@@ -37,29 +29,14 @@ const TOMBSTONE = Buffer.from('{"tombstone":');
 
 export const PLAIN_KEY: ContentKey = { id: "plain" };
 
-const SALT_BYTES = 32;
-const NONCE_BYTES = 12;
+export const SALT_BYTES = 32;
+export const HEAD_BYTES = 5;
 const TAG_BYTES = 16;
-const HEAD_BYTES = 5;
-/** Shorter content gains nothing that its bucket would not take again. */
-const COMPRESS_FROM_BYTES = 256;
-const SMALLEST_BUCKET_BYTES = 256;
 /** What one payload may unpack to. */
 const LIMIT_BYTES = 1 << 30;
 
-const AS_IT_IS = 0;
-const ZSTD = 1;
-
-/** The line, without newline, and what the ledger says of it. */
-export function encodePayload(seq: number, { bytes, key }: Content): { line: Buffer; ref: PayloadRef } {
-  const salt = randomBytes(SALT_BYTES);
-  const line = Buffer.from(
-    key.secret === undefined
-      ? plainLine(seq, salt, bytes)
-      : sealedLine(seq, { salt, bytes, id: key.id, secret: key.secret }),
-  );
-  return { line, ref: { bytes: bytes.length, sha256: sha256(line), commit: commitment(salt, bytes) } };
-}
+export const AS_IT_IS = 0;
+export const ZSTD = 1;
 
 /** How a record is bound to the payload line that follows it; undefined where none does. */
 export function payloadRef(record: LedgerRecord): PayloadRef | undefined {
@@ -86,8 +63,10 @@ export function encodeTombstone(seq: number, by: number): Buffer {
   return Buffer.from(`{"tombstone":${seq},"by":${by}}`);
 }
 
-function commitment(salt: Uint8Array, bytes: Uint8Array): string {
-  return createHmac("sha256", salt).update(bytes).digest("hex");
+export function commitment(salt: Uint8Array, pieces: Iterable<Uint8Array>): string {
+  const hmac = createHmac("sha256", salt);
+  for (const piece of pieces) hmac.update(piece);
+  return hmac.digest("hex");
 }
 
 /** Throws AppError PAYLOAD_MALFORMED (integrity). */
@@ -127,41 +106,9 @@ export function matchesCommitment(
   content: { readonly salt: Uint8Array; readonly bytes: Uint8Array },
   ref: PayloadRef,
 ): boolean {
-  const got = Buffer.from(commitment(content.salt, content.bytes));
+  const got = Buffer.from(commitment(content.salt, [content.bytes]));
   const want = Buffer.from(ref.commit);
   return got.length === want.length && timingSafeEqual(got, want);
-}
-
-function plainLine(seq: number, salt: Buffer, bytes: Uint8Array): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const body = isUtf8(bytes)
-    ? `"text":${JSON.stringify(buffer.toString("utf8"))}`
-    : `"base64":"${buffer.toString("base64")}"`;
-  return `{"payload":${seq},"codec":"plain","salt":"${salt.toString("hex")}",${body}}`;
-}
-
-function sealedLine(
-  seq: number,
-  of: { readonly salt: Buffer; readonly bytes: Uint8Array; readonly id: string; readonly secret: Uint8Array },
-): string {
-  const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv("aes-256-gcm", of.secret, nonce).setAAD(Buffer.from(String(seq)));
-  const data = Buffer.concat([
-    cipher.update(pack(Buffer.concat([of.salt, of.bytes]))),
-    cipher.final(),
-    cipher.getAuthTag(),
-  ]);
-  return `{"payload":${seq},"codec":"aes-256-gcm","key":"${of.id}","nonce":"${nonce.toString("base64")}","data":"${data.toString("base64")}"}`;
-}
-
-function pack(inner: Buffer): Buffer {
-  const compressed = inner.length < COMPRESS_FROM_BYTES ? undefined : zstdCompressSync(inner);
-  const body = compressed !== undefined && compressed.length < inner.length ? compressed : inner;
-  const packed = Buffer.alloc(bucket(HEAD_BYTES + body.length));
-  packed.writeUInt8(body === inner ? AS_IT_IS : ZSTD, 0);
-  packed.writeUInt32BE(body.length, 1);
-  body.copy(packed, HEAD_BYTES);
-  return packed;
 }
 
 function unpack(packed: Buffer): Buffer {
@@ -175,14 +122,6 @@ function decrypt(line: Extract<PayloadLine, { kind: "sealed" }>, secret: Uint8Ar
   const decipher = createDecipheriv("aes-256-gcm", secret, line.nonce, { authTagLength: TAG_BYTES });
   decipher.setAAD(Buffer.from(String(line.seq))).setAuthTag(line.data.subarray(-TAG_BYTES));
   return Buffer.concat([decipher.update(line.data.subarray(0, -TAG_BYTES)), decipher.final()]);
-}
-
-/** Padmé (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files", 2019): at most 12 % longer, few distinct lengths. */
-function bucket(length: number): number {
-  if (length <= SMALLEST_BUCKET_BYTES) return SMALLEST_BUCKET_BYTES;
-  const exponent = Math.floor(Math.log2(length));
-  const step = 2 ** (exponent - Math.floor(Math.log2(exponent)) - 1);
-  return Math.ceil(length / step) * step;
 }
 
 function parseFields(line: Uint8Array): Partial<Record<string, unknown>> {

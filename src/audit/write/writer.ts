@@ -3,10 +3,10 @@ import type { AppError } from "../../shared/errors.ts";
 import type { Appended, Content, Entry, LogState } from "../audit-log.ts";
 import { segmentName, segmentPath, type SegmentName } from "../layout.ts";
 import { encodeLedgerLine } from "../line.ts";
-import { encodePayload } from "../payload.ts";
 import { LOG_FORMAT, type RecordBody, type RecordHead } from "../record.ts";
 import { leafHash } from "../tree/rfc6962.ts";
 import { createCommitQueue } from "./commit-queue.ts";
+import { encodePayload } from "./encode-payload.ts";
 import { createSegmentFile, type SegmentFile } from "./segment-file.ts";
 import { unwritable } from "./unwritable.ts";
 
@@ -147,7 +147,7 @@ export function createWriter(start: WriterStart, options: WriterOptions, deps: W
     const leaf = leafHash(line);
     nextSeq += 1;
     prev = Buffer.from(leaf.buffer, leaf.byteOffset, leaf.length).toString("hex");
-    const buffers = payload === undefined ? [line, NEWLINE] : [line, NEWLINE, payload.line, NEWLINE];
+    const buffers = payload === undefined ? [line, NEWLINE] : [line, NEWLINE, ...payload.line, NEWLINE];
     segment.records += 1;
     for (const { length } of buffers) segment.bytes += length;
     follow(entry, seq);
