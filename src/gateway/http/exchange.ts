@@ -174,6 +174,8 @@ export function createExchange(options: ExchangeOptions, deps: ExchangeDeps): Ex
     const last = takeHeld();
     const isTold = outcome !== "ok" && !out.hasBegun;
     const written = appendAnswer(outcome, isTold ? (refusal?.status ?? 0) : (answer?.status ?? 0));
+    // Its text is the log's now, and is not held a second time while the disk takes it.
+    answer = undefined;
     if (written === undefined) return;
     if (mode !== "async") await Promise.all([written.durable, released]).catch(() => undefined);
     if (failed) return;

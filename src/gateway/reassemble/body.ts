@@ -29,7 +29,8 @@ export function createBodyReader(kind: AnswerKind, limitBytes: number): Reader {
     },
     finish() {
       vectors?.finish();
-      return { content: Buffer.concat(kept.pieces(0)), faults: Array.from(faults) };
+      const content = kept.pieces(0);
+      return { content, outline: Buffer.concat(content).toString(), faults: Array.from(faults) };
     },
   };
 }

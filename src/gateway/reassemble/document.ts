@@ -4,41 +4,49 @@ import type { Channel } from "./transcript.ts";
 /** JSON text, a channel, or an array or object of such. */
 export type Part = string | Channel | readonly Part[] | ReadonlyMap<string, Part>;
 
-export function encodeDocument(part: Part): Uint8Array {
-  return Buffer.concat(Array.from(piecesOf(part)));
+/** In pieces, of which those of a channel are its own bytes and no copy. */
+export function encodeDocument(part: Part): readonly Uint8Array[] {
+  return Array.from(tokensOf(part)).flatMap((token) =>
+    typeof token === "string" ? Buffer.from(token) : token.bytes.pieces(0),
+  );
 }
 
-function* piecesOf(part: Part): Generator<Uint8Array> {
-  if (typeof part === "string") yield Buffer.from(part);
-  else if (isMap(part)) yield* objectPieces(part);
-  else if (isList(part)) yield* listPieces(part);
-  else yield* channelPieces(part);
+/** The same document with every channel empty: what is said of an answer stands in none, and its text is not read again for it. */
+export function outlineOf(part: Part): string {
+  return Array.from(tokensOf(part), (token) => (typeof token === "string" ? token : "")).join("");
 }
 
-function* objectPieces(fields: ReadonlyMap<string, Part>): Generator<Uint8Array> {
+function* tokensOf(part: Part): Generator<string | Channel> {
+  if (typeof part === "string") yield part;
+  else if (isMap(part)) yield* objectTokens(part);
+  else if (isList(part)) yield* listTokens(part);
+  else yield* channelTokens(part);
+}
+
+function* objectTokens(fields: ReadonlyMap<string, Part>): Generator<string | Channel> {
   let before = "{";
   for (const [key, part] of fields) {
-    yield Buffer.from(`${before}${JSON.stringify(key)}:`);
-    yield* piecesOf(part);
+    yield `${before}${JSON.stringify(key)}:`;
+    yield* tokensOf(part);
     before = ",";
   }
-  yield Buffer.from(fields.size === 0 ? "{}" : "}");
+  yield fields.size === 0 ? "{}" : "}";
 }
 
-function* listPieces(parts: readonly Part[]): Generator<Uint8Array> {
+function* listTokens(parts: readonly Part[]): Generator<string | Channel> {
   let before = "[";
   for (const part of parts) {
-    yield Buffer.from(before);
-    yield* piecesOf(part);
+    yield before;
+    yield* tokensOf(part);
     before = ",";
   }
-  yield Buffer.from(parts.length === 0 ? "[]" : "]");
+  yield parts.length === 0 ? "[]" : "]";
 }
 
-function* channelPieces({ kind, bytes }: Channel): Generator<Uint8Array> {
-  yield Buffer.from(kind === "text" ? '"' : "[");
-  yield* bytes.pieces(0);
-  yield Buffer.from(kind === "text" ? '"' : "]");
+function* channelTokens(channel: Channel): Generator<string | Channel> {
+  yield channel.kind === "text" ? '"' : "[";
+  yield channel;
+  yield channel.kind === "text" ? '"' : "]";
 }
 
 function isMap(part: Exclude<Part, string>): part is ReadonlyMap<string, Part> {

@@ -35,8 +35,8 @@ export type Fault =
   | "answer-too-long";
 
 export type Assembled = {
-  /** One JSON document as the API answers without streaming, or the exact bytes of an answer in one piece. */
-  readonly content: Uint8Array;
+  /** In pieces: one JSON document as the API answers without streaming, or the exact bytes of an answer that was not streamed. */
+  readonly content: readonly Uint8Array[];
   readonly finish: readonly string[];
   /** As upstream counted a finished answer; absent where it did not say. */
   readonly usage?: Usage;
@@ -85,7 +85,8 @@ const DEFAULT_LIMITS: Limits = { eventBytes: 16_777_216, answerBytes: 67_108_864
 
 /** What tells a stream from an answer in one piece. */
 export type Reader = Omit<Reassembly, "bytes" | "finish"> & {
-  finish(): Pick<Assembled, "content" | "faults">;
+  /** `outline`: the document in which to look for what is said of the answer; it may lack the text. */
+  finish(): Pick<Assembled, "content" | "faults"> & { readonly outline: string };
 };
 
 export function createReassembly(
@@ -125,8 +126,8 @@ export function createReassembly(
       return reader.isFull;
     },
     finish() {
-      const { content, faults } = reader.finish();
-      const answer = parseJson(Buffer.from(content.buffer, content.byteOffset, content.length).toString());
+      const { content, outline, faults } = reader.finish();
+      const answer = parseJson(outline);
       const isBroken = answer === undefined && kind !== "other" && bytes > 0;
       const found = isBroken ? [...faults, "not-json" as const] : faults;
       return {

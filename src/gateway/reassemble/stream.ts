@@ -2,7 +2,7 @@
 import { createParser } from "eventsource-parser";
 import { createChat } from "./chat.ts";
 import { isErrorAnswer } from "./describe.ts";
-import { encodeDocument, type Part } from "./document.ts";
+import { encodeDocument, outlineOf, type Part } from "./document.ts";
 import type { Format } from "./format.ts";
 import { isObject, parseJson, textAt, type JsonObject } from "./json.ts";
 import { createMessages } from "./messages.ts";
@@ -96,7 +96,11 @@ export function createStreamReader(kind: AnswerKind, limits: Limits): Reader {
         feed("\n\n");
       }
       const document = withRest(format.document(), restOf(error, transcript));
-      return { content: encodeDocument(document), faults: transcript.faults };
+      return {
+        content: encodeDocument(document),
+        outline: outlineOf(document),
+        faults: transcript.faults,
+      };
     },
   };
 }

@@ -18,7 +18,7 @@ export function assemble(kind: AnswerKind, stream: string | readonly Uint8Array[
 
 /** What is kept, or what stands in it at a path. */
 export function contentOf({ content }: Assembled, ...path: readonly (string | number)[]): unknown {
-  const answer: unknown = JSON.parse(Buffer.from(content).toString());
+  const answer: unknown = JSON.parse(Buffer.concat(content).toString());
   return path.reduce<unknown>((value, key) => (isIndexable(value) ? value[key] : undefined), answer);
 }
 
