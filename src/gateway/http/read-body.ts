@@ -19,7 +19,11 @@ export async function readBody(
         resolve(tooLarge(maxBytes));
       } else chunks.push(chunk);
     });
-    request.once("end", () => resolve(Buffer.concat(chunks)));
+    request.once("end", () => {
+      resolve(Buffer.concat(chunks));
+      // The request lives on with its listeners until it is answered.
+      chunks.length = 0;
+    });
     request.once("close", () => resolve("gone"));
     request.once("error", () => resolve("gone"));
   });
