@@ -1,5 +1,4 @@
 /** Hands over some records of a log, with the proof of each, and nothing of any other. */
-import { isUtf8 } from "node:buffer";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, isErrno } from "../../shared/errors.ts";
@@ -9,7 +8,7 @@ import { parseCheckpoint } from "../notes/checkpoint.ts";
 import { readNewestNote } from "../notes/newest-checkpoint.ts";
 import { parseNote } from "../notes/signed-note.ts";
 import { formatTlogProof } from "../notes/tlog-proof.ts";
-import { parsePayloadLine } from "../payload.ts";
+import { parsePayloadLine, parseTombstone } from "../payload.ts";
 import { readRecords, type ReadRecord } from "../read/read-records.ts";
 import type { LedgerRecord, Selector } from "../record.ts";
 import { readWrappedKeys } from "../seal.ts";
@@ -17,6 +16,7 @@ import { proveInclusion } from "../tree/rfc6962.ts";
 import { openTileStore } from "../tree/tile-store.ts";
 import {
   CONTENT_FILE,
+  encodeContentLine,
   KEYS_FILE,
   LOG_KEY_FILE,
   PROOFS_FOLDER,
@@ -24,7 +24,6 @@ import {
   README_FILE,
   RECORDS_FILE,
   VERIFIER_FILE,
-  type ContentLine,
 } from "./layout.ts";
 import { readmeOf } from "./readme.ts";
 
@@ -52,6 +51,8 @@ export type Exported = {
   readonly out: string;
 };
 
+const NEWLINE = Buffer.from("\n");
+
 /**
  * Throws AppError NOTHING_SELECTED, EXPORT_EXISTS (usage); NOT_CHECKPOINTED (inconclusive) where a record is newer than every
  * checkpoint; TILE_MISSING (integrity).
@@ -68,9 +69,9 @@ export async function writeExport(
   const last = shown.at(-1)?.record.seq ?? 0;
   if (note === undefined || checkpoint === undefined || checkpoint.size <= last) throw notCheckpointed(last);
   await makeFolder(out);
-  const write = async (name: string, text: string): Promise<void> =>
-    await writeFile(join(out, name), text, { mode: 0o600, flag: "wx" });
-  await write(RECORDS_FILE, shown.map(linesOf).join(""));
+  const write = async (name: string, content: string | Uint8Array): Promise<void> =>
+    await writeFile(join(out, name), content, { mode: 0o600, flag: "wx" });
+  await write(RECORDS_FILE, Buffer.concat(shown.flatMap(linesOf)));
   await mkdir(join(out, PROOFS_FOLDER), { mode: 0o700 });
   const read = openTileStore(treeFolder(log)).reader(checkpoint.size);
   for (const { record } of shown) {
@@ -80,7 +81,7 @@ export async function writeExport(
   await write(LOG_KEY_FILE, `${key}\n`);
   const contents = await contentsOf(shown, deps);
   if (contents.length > 0)
-    await write(CONTENT_FILE, contents.map((one) => `${JSON.stringify(one)}\n`).join(""));
+    await write(CONTENT_FILE, Buffer.concat(contents.flatMap((line) => [line, NEWLINE])));
   const keys = await keysOf(log, shown);
   if (keys.length > 0) await write(KEYS_FILE, keys.join(""));
   await write(VERIFIER_FILE, await deps.verifier());
@@ -96,38 +97,33 @@ export async function writeExport(
   return { records: shown.length, texts: contents.length, keys: keys.length, size: checkpoint.size, out };
 }
 
-/** What is meant, and the key that signs for a tree of this size. */
+/** What is meant, what had its text removed, and the key that signs for a tree of this size. */
 async function pick(
   log: string,
   selector: Selector,
   size: number,
 ): Promise<{ readonly shown: readonly ReadRecord[]; readonly key: string }> {
   const isWanted = createMatcher(selector);
+  // They stand after every record whose text they removed.
+  const orders = new Set<number>();
   const shown: ReadRecord[] = [];
   let key = "";
   for await (const one of readRecords(log, { from: 0 })) {
     const { record } = one;
     if (record.seq < size && (record.type === "open" || record.type === "key")) key = record.key;
-    if (isWanted(record)) shown.push(one);
+    if (!isWanted(record) && !orders.has(record.seq)) continue;
+    shown.push(one);
+    const tombstone = one.payload === undefined ? undefined : parseTombstone(one.payload);
+    if (tombstone !== undefined) orders.add(tombstone.by);
   }
   return { shown, key };
 }
 
-async function contentsOf(
-  shown: readonly ReadRecord[],
-  { open }: ExportDeps,
-): Promise<readonly ContentLine[]> {
-  const lines: ContentLine[] = [];
+async function contentsOf(shown: readonly ReadRecord[], { open }: ExportDeps): Promise<readonly Buffer[]> {
+  const lines: Buffer[] = [];
   for (const { record, payload } of shown) {
     const content = payload === undefined ? undefined : await open(payload, record);
-    if (content === undefined) continue;
-    const bytes = Buffer.from(content.bytes);
-    const salt = Buffer.from(content.salt).toString("hex");
-    lines.push({
-      seq: record.seq,
-      salt,
-      ...(isUtf8(bytes) ? { text: bytes.toString("utf8") } : { base64: bytes.toString("base64") }),
-    });
+    if (content !== undefined) lines.push(encodeContentLine(record.seq, content));
   }
   return lines;
 }
@@ -145,8 +141,8 @@ function keyOf(payload: Buffer | undefined): string | undefined {
   return line?.kind === "sealed" ? line.key : undefined;
 }
 
-function linesOf({ line, payload }: ReadRecord): string {
-  return `${line.toString("utf8")}\n${payload === undefined ? "" : `${payload.toString("utf8")}\n`}`;
+function linesOf({ line, payload }: ReadRecord): readonly Buffer[] {
+  return payload === undefined ? [line, NEWLINE] : [line, NEWLINE, payload, NEWLINE];
 }
 
 async function makeFolder(out: string): Promise<void> {
