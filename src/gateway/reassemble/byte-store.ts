@@ -8,27 +8,34 @@ const BLOCK_BYTES = 65_536;
 export type ByteStore = {
   readonly length: number;
   append(bytes: Uint8Array): void;
+  /** As UTF-8, straight into its place. */
+  write(text: string): void;
   /** From the byte at `from` on; what is appended later does not change it. */
   pieces(from: number): readonly Uint8Array[];
 };
 
 export function createByteStore(): ByteStore {
   const full: Uint8Array[] = [];
-  let open: Uint8Array = new Uint8Array(0);
+  let open = Buffer.alloc(0);
   let used = 0;
   let length = 0;
 
   function makeRoom(more: number): void {
     if (used + more <= open.length) return;
     if (used + more <= BLOCK_BYTES) {
-      const grown = new Uint8Array(Math.min(BLOCK_BYTES, Math.max(FIRST_BLOCK_BYTES, 2 * (used + more))));
-      grown.set(open.subarray(0, used));
+      const grown = newBlock(Math.min(BLOCK_BYTES, Math.max(FIRST_BLOCK_BYTES, 2 * (used + more))));
+      open.copy(grown, 0, 0, used);
       open = grown;
       return;
     }
     if (used > 0) full.push(open.subarray(0, used));
-    open = new Uint8Array(Math.max(BLOCK_BYTES, more));
+    open = newBlock(Math.max(BLOCK_BYTES, more));
     used = 0;
+  }
+
+  function advance(more: number): void {
+    used += more;
+    length += more;
   }
 
   return {
@@ -38,8 +45,11 @@ export function createByteStore(): ByteStore {
     append(bytes) {
       makeRoom(bytes.length);
       open.set(bytes, used);
-      used += bytes.length;
-      length += bytes.length;
+      advance(bytes.length);
+    },
+    write(text) {
+      makeRoom(Buffer.byteLength(text));
+      advance(open.write(text, used));
     },
     pieces(from) {
       const pieces: Uint8Array[] = [];
@@ -51,4 +61,9 @@ export function createByteStore(): ByteStore {
       return pieces;
     },
   };
+}
+
+/** Memory of its own: a slice of a pool would hold the whole of it. */
+function newBlock(sizeBytes: number): Buffer<ArrayBuffer> {
+  return Buffer.allocUnsafeSlow(sizeBytes);
 }

@@ -57,11 +57,12 @@ export function createTranscript(limitBytes: number): Transcript {
   }
 
   function grow(channel: Channel, json: string): void {
-    const bytes = Buffer.from(json);
-    if (!marks.has(channel)) marks.set(channel, channel.bytes.length);
-    channel.bytes.append(bytes);
-    pendingBytes += bytes.length;
-    charge(bytes.length);
+    const before = channel.bytes.length;
+    if (!marks.has(channel)) marks.set(channel, before);
+    channel.bytes.write(json);
+    const grown = channel.bytes.length - before;
+    pendingBytes += grown;
+    charge(grown);
   }
 
   function add(channel: Channel, value: unknown): void {
