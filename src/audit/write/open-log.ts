@@ -65,6 +65,7 @@ export async function openLog(options: OpenLogOptions, deps: OpenLogDeps = {}): 
   const sealer = createSealer({ ...options, today });
   await makeFolders(folder);
   const lock = await takeLog(folder);
+  let leave = async (): Promise<void> => await lock.release();
   try {
     await removeTemporaries(folder);
     const { origin } = await readOrMakeLogIdentity(folder);
@@ -106,6 +107,14 @@ export async function openLog(options: OpenLogOptions, deps: OpenLogDeps = {}): 
         onClosed: (why) => deps.onClosed?.(why),
       },
     );
+    leave = async () => {
+      try {
+        await maintenance;
+      } finally {
+        await writer.closeFile();
+        await lock.release();
+      }
+    };
     tree.attach(writer);
     await begin(writer, { found, options });
     await compressLeftOver(folder, writer, compressLater);
@@ -149,16 +158,15 @@ export async function openLog(options: OpenLogOptions, deps: OpenLogDeps = {}): 
             await writer.drain();
             await tree.checkpoint();
           }
-          await maintenance;
         } finally {
-          await writer.closeFile();
-          await lock.release();
+          await leave();
         }
       },
     };
     return { log, server: lock.server };
   } catch (error) {
-    await lock.release();
+    // Whoever tries again finds no file of ours open, and nothing of ours at work.
+    await leave();
     throw error;
   }
 }

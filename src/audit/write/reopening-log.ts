@@ -1,6 +1,6 @@
 /** A log that is opened again when what closed it can pass by itself: a full disk, a file system that was read-only for a while. */
 import type { Server } from "node:http";
-import { isErrno, messageOf, type AppError } from "../../shared/errors.ts";
+import { AppError, isErrno, messageOf } from "../../shared/errors.ts";
 import type { AuditLog } from "../audit-log.ts";
 import { openLog, type OpenLogDeps, type OpenLogOptions } from "./open-log.ts";
 
@@ -18,33 +18,49 @@ const RETRY_MS = 2_000;
  */
 export async function openReopeningLog(options: OpenLogOptions, deps: ReopeningDeps): Promise<AuditLog> {
   let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
   let ended = false;
   let current = await open(0);
+  /** Whether the folder was let go: a verb may have it meanwhile, and it is let go once. */
+  let isLeft = false;
 
   async function open(atLeast: number): Promise<AuditLog> {
     const { log, server } = await openLog({ ...options, atLeast }, { ...deps, onClosed });
-    await deps.onOpened(log, server);
+    try {
+      await deps.onOpened(log, server);
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
     return log;
   }
 
   function onClosed(why: AppError): void {
     deps.onClosed?.(why);
-    if (PASSING.some((code) => isErrno(why.cause, code))) retryLater();
+    if (isPassing(why)) retryLater();
   }
 
+  /** An attempt that fails says so twice, by its log and by what it throws: one attempt follows. */
   function retryLater(): void {
-    if (!ended) timer = setTimeout(() => void retry(), RETRY_MS);
+    clearTimeout(timer);
+    if (ended) return;
+    timer = setTimeout(() => {
+      running = running.then(retry);
+    }, RETRY_MS);
   }
 
   async function retry(): Promise<void> {
-    const closed = current;
+    if (ended || current.state().kind === "open") return;
+    const { durableSeq } = current.status();
     try {
-      await closed.close();
-      current = await open(closed.status().durableSeq + 1);
+      if (!isLeft) await current.close();
+      isLeft = true;
+      current = await open(durableSeq + 1);
+      isLeft = false;
       deps.onNote?.("The audit log can be written again");
     } catch (error) {
       deps.onNote?.(`The audit log stays closed: ${messageOf(error)}`);
-      retryLater();
+      if (isPassing(error)) retryLater();
     }
   }
 
@@ -63,7 +79,19 @@ export async function openReopeningLog(options: OpenLogOptions, deps: ReopeningD
     close: async () => {
       ended = true;
       clearTimeout(timer);
-      await current.close();
+      await running;
+      if (!isLeft) await current.close();
     },
   };
+}
+
+/** No room, or somebody else at work in the folder. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const isIt = PASSING.some((code) => isErrno(error, code)) || isBusy(error);
+  return isIt || isPassing(error.cause);
+}
+
+function isBusy(error: Error): boolean {
+  return error instanceof AppError && error.code === "LOG_BUSY";
 }
