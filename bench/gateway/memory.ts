@@ -1,22 +1,29 @@
 /**
  * Memory of the gateway: node bench/gateway/memory.ts
- * How it grows over 100,000 requests, and what a live stream takes beside its text.
+ * How it grows over 100,000 requests, what live streams hold for each byte of their text, and what clients take that do not read.
  */
-import { readdir, readFile } from "node:fs/promises";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { memoryOf, textBytes, withProbed, type Probed } from "./memory-probed.ts";
 import { startOurs } from "./peers/ours.ts";
+import { encodeScript } from "./script.ts";
 import { withSetting, type Setting } from "./setting.ts";
 import { machine, markdownTable } from "./table.ts";
+import { chatRequest, type Target } from "./target.ts";
 
 const REQUESTS = Number(process.env["BENCH_REQUESTS"] ?? 100_000);
 const STEPS = 10;
 const WARM_UP = 5_000;
 const MIB = 2 ** 20;
+const SAMPLE_MS = 200;
+const REST_MS = 1_500;
 
 await withSetting(async (setting) => {
   process.stdout.write(await growth(setting));
   process.stdout.write(await perStream(setting));
+  process.stdout.write(await perIdleReader(setting));
 });
 
 async function growth({ folder, upstream, client }: Setting): Promise<string> {
@@ -51,56 +58,102 @@ async function growth({ folder, upstream, client }: Setting): Promise<string> {
   });
 }
 
-/** Tokens of 1 KiB, so that the text and not the framing is what is measured. */
-async function perStream({ folder, upstream, client }: Setting): Promise<string> {
-  const ours = await startOurs(join(folder, "stream"), upstream, "request");
-  const [pid = 0] = ours.pids;
+/** One after the other, each in a gateway of its own: what the heap grew by for the one before is not there for the next. */
+async function perStream(setting: Setting): Promise<string> {
   const rows: string[][] = [];
-  try {
-    // What the heap and its buffers grow by once is no stream's own.
-    await client.streams({
-      target: ours.target,
-      streams: 16,
-      script: { tokens: 2_048, sizeBytes: 1_024, intervalMs: 1 },
+  for (const [streams, mib, intervalMs] of [
+    [1, 1, 1],
+    [1, 8, 1],
+    [1, 32, 0],
+    [16, 2, 1],
+    [16, 8, 1],
+    [64, 2, 4],
+  ] as const) {
+    const script = { tokens: mib * 1_024, sizeBytes: 1_024, intervalMs };
+    const ask = async ({ target }: Probed) => await setting.client.streams({ target, streams, script });
+    const live = await withProbed(setting, async (probed) => await mostLive(setting, probed, ask(probed)));
+    const grown = await withProbed(setting, async (probed) => {
+      const before = await memoryOf(probed.pid);
+      const { wrong } = await ask(probed);
+      const { peak } = await memoryOf(probed.pid);
+      return { mib: peak - before.rss, wrong };
     });
-    await sleep(500);
-    for (const [streams, tokens] of [
-      [16, 2_048],
-      [16, 8_192],
-      [64, 2_048],
-    ] as const) {
-      const before = await memoryOf(pid);
-      let most = before.rss;
-      const timer = setInterval(() => void memoryOf(pid).then(({ rss }) => (most = Math.max(most, rss))), 50);
-      const seen = await client.streams({
-        target: ours.target,
-        streams,
-        script: { tokens, sizeBytes: 1_024, intervalMs: 1 },
-      });
-      clearInterval(timer);
-      const text = (streams * tokens * 1_024) / MIB;
-      const grown = most - before.rss;
-      rows.push([
-        String(streams),
-        (tokens / 1_024).toFixed(0),
-        grown.toFixed(1),
-        (grown / text).toFixed(2),
-        String(seen.wrong),
-      ]);
-    }
-  } finally {
-    await ours.stop();
+    rows.push([
+      String(streams),
+      String(mib),
+      (live.heldBytes / MIB).toFixed(1),
+      (live.heldBytes / live.textBytes).toFixed(2),
+      grown.mib.toFixed(1),
+      (grown.mib / (streams * mib)).toFixed(2),
+      String(grown.wrong),
+    ]);
   }
   return markdownTable("What live streams take", {
-    head: ["streams", "text of each, MiB", "grown by at most, MiB", "for each byte of text", "wrong"],
+    head: ["streams", "text of each, MiB", "live MiB", "a byte", "resident, grown by MiB", "a byte", "wrong"],
     rows,
-    note: `${machine(1)} Mode request, 1,000 tokens of 1 KiB a second in each stream.`,
+    note: `${machine(1)} Mode request, tokens of 1 KiB, 1,000 a second in each stream, and 250 in each of 64; the single one of 32 MiB as fast as it can. Live is what is held after garbage was collected, at the moment at which that was most; resident is the peak, and of another run, in which nobody collects.`,
   });
 }
 
-async function memoryOf(pid: number) {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  const mib = (name: string): number =>
-    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1_024;
-  return { rss: mib("VmRSS"), peak: mib("VmHWM"), files: (await readdir(`/proc/${pid}/fd`)).length };
+/** The answer is asked for and never read: the kernel's buffers fill, and then the model has to wait. */
+async function perIdleReader(setting: Setting): Promise<string> {
+  const rows: string[][] = [];
+  for (const readers of [12, 48])
+    rows.push(
+      await withProbed(setting, async (probed) => {
+        const before = await memoryOf(probed.pid);
+        const liveBefore = await probed.liveBytes();
+        const textBefore = await textBytes(setting);
+        const sockets = await openIdleReaders(probed.target, readers);
+        const taken = (await untilAtRest(async () => await textBytes(setting))) - textBefore;
+        const { rss } = await memoryOf(probed.pid);
+        const held = (await probed.liveBytes()) - liveBefore;
+        for (const socket of sockets) socket.destroy();
+        return [
+          String(readers),
+          (taken / readers / MIB).toFixed(1),
+          (held / readers / MIB).toFixed(1),
+          (held / taken).toFixed(2),
+          ((rss - before.rss) / readers).toFixed(1),
+        ];
+      }),
+    );
+  return markdownTable("What readers that do not read take", {
+    head: ["readers", "text taken from the model, MiB", "live MiB", "a byte", "resident, grown by MiB"],
+    rows,
+    note: `${machine(1)} Each asked for 32 MiB and reads nothing; figures are of one reader. What is taken is what the kernel's send buffer holds (net.ipv4.tcp_wmem).`,
+  });
+}
+
+/** The moment at which most is held for the text that had come just before. */
+async function mostLive(setting: Setting, probed: Probed, answered: Promise<unknown>) {
+  const heldBefore = await probed.liveBytes();
+  const textBefore = await textBytes(setting);
+  const ended = answered.then(() => "ended" as const);
+  let most = { heldBytes: 0, textBytes: 1 };
+  do {
+    const text = (await textBytes(setting)) - textBefore;
+    const held = (await probed.liveBytes()) - heldBefore;
+    if (held > most.heldBytes) most = { heldBytes: held, textBytes: text };
+  } while ((await Promise.race([ended, sleep(SAMPLE_MS)])) !== "ended");
+  return most;
+}
+
+async function openIdleReaders(target: Target, readers: number): Promise<readonly Socket[]> {
+  const text = encodeScript({ tokens: 32 * 1_024, sizeBytes: 1_024 });
+  const sockets = Array.from({ length: readers }, () => connect({ host: "127.0.0.1", port: target.port }));
+  for (const socket of sockets) {
+    socket.write(chatRequest(target, { stream: true, text }));
+    await once(socket, "readable");
+  }
+  return sockets;
+}
+
+async function untilAtRest(look: () => Promise<number>): Promise<number> {
+  for (let before = -1; ;) {
+    const now = await look();
+    if (now === before) return now;
+    before = now;
+    await sleep(REST_MS);
+  }
 }
