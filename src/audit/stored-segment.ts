@@ -1,7 +1,8 @@
 import { createReadStream } from "node:fs";
+import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createZstdDecompress } from "node:zlib";
-import { isErrno } from "../shared/errors.ts";
+import { AppError, isErrno } from "../shared/errors.ts";
 import { compressedPath, segmentPath, type SegmentFile } from "./layout.ts";
 
 /** Small, so that whoever shares the event loop with a long scan is not kept waiting. */
@@ -36,12 +37,21 @@ export function newDecompressor() {
   return createZstdDecompress({ chunkSize: READ_BYTES });
 }
 
+/** Throws AppError SEGMENT_MALFORMED (integrity) where more stands there than was handed over. */
 export async function readUnpacked(
   path: string,
   compressed: boolean,
   use: (chunks: AsyncIterable<Buffer>) => Promise<void>,
 ): Promise<void> {
   const file = createReadStream(path, { highWaterMark: READ_BYTES });
-  if (compressed) await pipeline(file, newDecompressor(), use);
-  else await pipeline(file, use);
+  if (!compressed) return await pipeline(file, use);
+  const unpacked = newDecompressor();
+  await pipeline(file, unpacked, use);
+  // Node.js leaves out what follows the first frame; zstdcat, by which people read, does not.
+  if (unpacked.bytesWritten !== file.bytesRead)
+    throw new AppError(
+      { class: "integrity", code: "SEGMENT_MALFORMED" },
+      `Cannot read segment file "${basename(path)}" to its end: it is one frame of ${unpacked.bytesWritten} bytes, and there are ${file.bytesRead}`,
+      { fields: { path } },
+    );
 }
