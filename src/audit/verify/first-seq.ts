@@ -9,8 +9,7 @@ const ASKED = 3;
  * Number of the first record of a segment, of which any one line may have been changed: where it does not begin with 0, the two lines
  * after it are asked as well. 0 where none can be read.
  */
-export async function firstSeqOf(log: string, segment: SegmentFile | undefined): Promise<number> {
-  if (segment === undefined) return 0;
+export async function firstSeqOf(log: string, segment: SegmentFile): Promise<number> {
   const said: (number | undefined)[] = [];
   try {
     await readSegment(log, segment, (line) => {

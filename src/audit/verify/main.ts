@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { AppError, EXIT_CODES, messageOf } from "../../shared/errors.ts";
+import { RECORDS_FILE } from "../export/layout.ts";
 import { verifyExport } from "../export/verify-export.ts";
 import { LOG_FILE } from "../layout.ts";
 import { parseVerifier } from "../notes/keys.ts";
@@ -20,7 +21,8 @@ FOLDER is an audit log, or an export of one. --log-key is the verifier key that 
 without it is only held against itself. --anchor is a checkpoint that was kept elsewhere; --witness-key and --witness-head are the
 witness's key and the newest checkpoint that it has cosigned.
 
-Exit codes: 0 what is there holds; 3 bytes are not what they were; 8 requests without answers, or tokens without requests; 2 usage.
+Exit codes: 0 what is there holds; 3 bytes are not what they were; 8 requests without answers, or tokens without requests; 9 a file of
+the log cannot be read; 2 usage.
 `;
 
 const DEFECT = 1;
@@ -68,6 +70,11 @@ async function main(words: readonly string[]): Promise<number> {
       const failure = failureOf(verdict.verdict);
       return failure === undefined ? 0 : EXIT_CODES[failure];
     }
+    if (!existsSync(join(folder, RECORDS_FILE)))
+      throw new AppError(
+        { class: "usage", code: "USAGE" },
+        `Cannot check "${folder}": there is neither an audit log in it nor an export of one`,
+      );
     if (logKey === undefined)
       throw new AppError(
         { class: "usage", code: "USAGE" },

@@ -2,7 +2,8 @@
 import { isLedgerLine, parseLedgerLine } from "../line.ts";
 import { isTombstoneLine, parseTombstone, payloadRef, sha256 } from "../payload.ts";
 import { MAX_LEDGER_LINE_BYTES, type LedgerRecord, type PayloadRef } from "../record.ts";
-import { readSegment } from "../segments.ts";
+import { readLines, type SegmentEnd } from "../segments.ts";
+import { readStored } from "../stored-segment.ts";
 import type { SegmentFile } from "../layout.ts";
 import { leafHash } from "../tree/rfc6962.ts";
 import { AppError, messageOf } from "../../shared/errors.ts";
@@ -20,6 +21,8 @@ export type LineReaderDeps = {
   readonly onTombstone: (seq: number, by: number) => void;
   /** This record names another one before it than stands there: one of the two was changed, and the tree knows which. */
   readonly onBreak: (seq: number) => void;
+  /** Called now and then within a segment, so that what was placed need not be remembered to its end. */
+  readonly onPause: () => Promise<void>;
 };
 
 export type LineReader = {
@@ -44,6 +47,7 @@ export function createLineReader({
   onPlaced,
   onTombstone,
   onBreak,
+  onPause,
 }: LineReaderDeps): LineReader {
   let nextSeq = 0;
   let otherwise: number | undefined;
@@ -141,11 +145,15 @@ export function createLineReader({
         count: 0,
       };
       open = undefined;
-      const end = await readSegment(log, segment, (line) => onLine(line, of)).catch((error: unknown) => {
+      let end: SegmentEnd | undefined;
+      try {
+        await readStored(log, segment, async (chunks) => {
+          end = await readLines(pausing(chunks, onPause), (line) => onLine(line, of), segment.name);
+        });
+      } catch (error) {
         if (!isDamage(error)) throw error;
         modified(nextSeq, `segment ${segment.name} cannot be read on: ${messageOf(error)}`);
-        return undefined;
-      });
+      }
       bytes += (end?.bytes ?? 0) + (end?.torn.length ?? 0);
       const unfinished = waiting();
       const isTorn = end !== undefined && (end.torn.length > 0 || unfinished !== undefined);
@@ -176,6 +184,13 @@ export function createLineReader({
     if (last?.type === "seal" && last.records !== count)
       modified(last.seq, `segment ${segment.name} has ${count} records, sealed with ${last.records}`);
     if (last?.type !== "seal" && !isLast) modified(nextSeq, `segment ${segment.name} ends without its seal`);
+  }
+}
+
+async function* pausing(chunks: AsyncIterable<Buffer>, pause: () => Promise<void>): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    await pause();
   }
 }
 

@@ -33,10 +33,12 @@ export function createTileCheck({
   const damaged = new Set<number>();
 
   async function leavesOrMissing(first: number, of: number): Promise<Uint8Array | undefined> {
-    const hashes = await orMissing(tiles.leaves(first, of), (what) =>
-      findings.add({ verdict: "MODIFIED", seq: first, what }),
-    );
-    if (hashes === undefined) damaged.add(first / TILE_WIDTH);
+    const number = first / TILE_WIDTH;
+    const hashes = await orMissing(tiles.leaves(first, of), (what) => {
+      // It may be asked for again.
+      if (!damaged.has(number)) findings.add({ verdict: "MODIFIED", seq: first, what });
+    });
+    if (hashes === undefined) damaged.add(number);
     return hashes;
   }
 

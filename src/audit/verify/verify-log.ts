@@ -1,8 +1,10 @@
 /** Whether a log is what it was: from its files alone, and from what its reader holds outside of it. */
+import { join } from "node:path";
 import { readCheckpointNotes } from "../notes/checkpoint-file.ts";
 import type { Verifier } from "../notes/keys.ts";
 import { listSegments } from "../segments.ts";
-import { treeFolder } from "../layout.ts";
+import { CHECKPOINTS_FILE, ledgerFolder, LOG_FILE, treeFolder } from "../layout.ts";
+import { storedPath } from "../stored-segment.ts";
 import { createFrontier } from "../tree/rfc6962.ts";
 import { openTileStore } from "../tree/tile-store.ts";
 import { readLogIdentity } from "../write/log-file.ts";
@@ -10,6 +12,7 @@ import { AppError } from "../../shared/errors.ts";
 import { firstSeqOf } from "./first-seq.ts";
 import { createFollower, type Follower } from "./follow.ts";
 import { createLineReader } from "./read-lines.ts";
+import { reading, readingFile } from "./reading.ts";
 import { createRemovals } from "./removals.ts";
 import { createRootCheck, type RootCheck } from "./root-check.ts";
 import { cosignatureBy, readStatements, type NoteSource, type Statement } from "./statements.ts";
@@ -29,19 +32,28 @@ export type VerifyOptions = {
 
 /**
  * Reads every byte once; what it keeps meanwhile does not grow with the log but by its checkpoints. Throws AppError LOG_UNKNOWN
- * (integrity) where there is no log, and what the file system says of a file that cannot be read: then there is no verdict.
+ * (integrity) where there is no log, and LOG_UNREADABLE (inconclusive) where a file of it cannot be read: then there is no verdict.
  */
 export async function verifyLog(folder: string, options: VerifyOptions = {}): Promise<LogVerdict> {
-  const identity = await readLogIdentity(folder);
+  const identity = await reading(folder, join(folder, LOG_FILE), async () => await readLogIdentity(folder));
   if (identity === undefined) throw noLog(folder);
   const { origin } = identity;
   const findings = createFindings();
   // Before the records: of a log that grows meanwhile, all that these speak of is there.
-  const { statements, broken } = readStatements(await readCheckpointNotes(folder), outsideOf(options));
+  const notes = await readingFile(
+    folder,
+    join(folder, CHECKPOINTS_FILE),
+    async () => await readCheckpointNotes(folder),
+  );
+  const { statements, broken } = readStatements(notes, outsideOf(options));
   for (const what of broken) findings.add({ verdict: "MODIFIED", what });
   const ours = ofThisLog(statements, origin, findings);
-  const segments = await listSegments(folder);
-  const first = await firstSeqOf(folder, segments[0]);
+  const segments = await reading(folder, ledgerFolder(folder), async () => await listSegments(folder));
+  const [oldest] = segments;
+  const first =
+    oldest === undefined
+      ? 0
+      : await readingFile(folder, storedPath(folder, oldest), async () => await firstSeqOf(folder, oldest));
   const tiles = createTileCheck({
     tiles: openTileStore(treeFolder(folder)),
     findings,
@@ -60,6 +72,8 @@ export async function verifyLog(folder: string, options: VerifyOptions = {}): Pr
   let records = 0;
   let leaves: PlacedLeaf[] = [];
   let breaks: number[] = [];
+  /** The record before the first of `leaves` may be among these. */
+  let othersBefore: ReadonlySet<number> = new Set();
   const reader = createLineReader({
     findings,
     onRecord: (record) => {
@@ -74,22 +88,33 @@ export async function verifyLog(folder: string, options: VerifyOptions = {}): Pr
     onPlaced: (seq, leaf) => leaves.push({ seq, leaf }),
     onTombstone: (seq, by) => removals.tombstone(seq, by),
     onBreak: (seq) => breaks.push(seq),
+    onPause: settle,
   });
-  reader.begin(first, await tiles.lastBefore(first));
-  for (const [index, segment] of segments.entries()) {
-    await reader.read(folder, segment, {
-      isLast: index === segments.length - 1,
-      isLive: options.live === true,
-    });
-    judgeBreaks(breaks, await tiles.compare(leaves), findings);
+
+  async function settle(): Promise<void> {
+    if (leaves.length === 0) return;
+    const others = await tiles.compare(leaves);
+    judgeBreaks(breaks, new Set([...othersBefore, ...others]), findings);
+    othersBefore = others;
     leaves = [];
     breaks = [];
+  }
+
+  reader.begin(first, await tiles.lastBefore(first));
+  for (const [index, segment] of segments.entries()) {
+    const place = { isLast: index === segments.length - 1, isLive: options.live === true };
+    await readingFile(
+      folder,
+      storedPath(folder, segment),
+      async () => await reader.read(folder, segment, place),
+    );
+    await settle();
   }
   await tiles.compareLevels();
   const nextSeq = reader.nextSeq();
   const newest = roots.finish(nextSeq);
   removals.finish({ nextSeq, attested: ours.at(-1)?.size ?? 0 });
-  if (reader.bytes() === 0 && options.live !== true)
+  if (records === 0 && options.live !== true)
     findings.add({ verdict: "TRUNCATED", seq: 0, what: "not even the first record of the log is there" });
   // A run that was just recorded may not have deleted all of it yet.
   if (first > follower.minimum())

@@ -30,6 +30,7 @@ export async function readLogIdentity(folder: string): Promise<LogIdentity | und
     return parseAs(await readFile(path, "utf8"), { validate, invalid: (why) => unknown(path, why) });
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
+    if (isErrno(error, "EISDIR") || isErrno(error, "ENOTDIR")) throw unknown(path, "it is no file");
     throw error;
   }
 }
