@@ -101,11 +101,12 @@ export function openSealed(
   }
 }
 
-/** Whether content is what the ledger committed to. */
+/** Whether content is what the ledger committed to. HMAC pads a short key with zeros: only a salt of its own length is looked at. */
 export function matchesCommitment(
   content: { readonly salt: Uint8Array; readonly bytes: Uint8Array },
   ref: PayloadRef,
 ): boolean {
+  if (content.salt.length !== SALT_BYTES) return false;
   const got = Buffer.from(commitment(content.salt, [content.bytes]));
   const want = Buffer.from(ref.commit);
   return got.length === want.length && timingSafeEqual(got, want);
