@@ -15,8 +15,8 @@ export function parseContentRetention(text: string): RetentionPolicy["content"] 
 
 /** Throws AppError RETENTION_INVALID (usage). */
 export function parseDays(text: string): number {
-  const days = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (days >= 1 && days <= MAX_DAYS) return days;
+  const days = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : Infinity;
+  if (days <= MAX_DAYS) return days;
   throw invalid(
     `Cannot keep anything for "${text}": expected ${PRESET_DAYS.join(", ")}, another number of days up to ${MAX_DAYS}, or "session" for text`,
   );

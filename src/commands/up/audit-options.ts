@@ -1,5 +1,6 @@
 /** What `up` can be told of the audit log. */
 import type { AuditWishes } from "../../appliance/audit-settings.ts";
+import { parseContentRetention, parseDays } from "../../audit/maintain/policy.ts";
 import { AppError } from "../../shared/errors.ts";
 import type { CommandInput, CommandOption } from "../command.ts";
 
@@ -39,11 +40,10 @@ export const AUDIT_OPTIONS: Readonly<Record<string, CommandOption>> = {
   },
 };
 
-/** Throws AppError OPTION_INVALID (usage). */
+/** Throws AppError OPTION_INVALID, RETENTION_INVALID (usage). */
 export function auditWishesOf(input: CommandInput, toPath: (path: string) => string): AuditWishes {
   const [newKey, mode, zone] = ["log-new-key", "log-mode", "log-zone"].map((name) => input.text(name));
-  const content = daysOf(input, "log-retention", ["session"]);
-  const ledger = daysOf(input, "log-ledger-retention", []);
+  const [content, ledger] = ["log-retention", "log-ledger-retention"].map((name) => input.text(name));
   const plain = input.flag("log-plain");
   const recipients = input.list("log-recipient");
   if (plain && (recipients.length > 0 || newKey !== undefined))
@@ -54,8 +54,8 @@ export function auditWishesOf(input: CommandInput, toPath: (path: string) => str
     ...(newKey === undefined ? {} : { newKeyFile: toPath(newKey) }),
     ...(mode === undefined ? {} : { mode: modeOf(mode) }),
     ...(zone === undefined ? {} : { zone }),
-    ...(content === undefined ? {} : { content }),
-    ...(typeof ledger === "number" ? { ledger } : {}),
+    ...(content === undefined ? {} : { content: parseContentRetention(content) }),
+    ...(ledger === undefined ? {} : { ledger: parseDays(ledger) }),
   };
 }
 
@@ -63,22 +63,6 @@ function modeOf(text: string): (typeof MODES)[number] {
   const mode = MODES.find((one) => one === text);
   if (mode === undefined) throw invalid(`--log-mode "${text}"`, `expected ${MODES.join(", ")}`);
   return mode;
-}
-
-function daysOf(
-  input: CommandInput,
-  name: string,
-  words: readonly "session"[],
-): number | "session" | undefined {
-  const text = input.text(name);
-  if (text === undefined) return undefined;
-  const word = words.find((one) => one === text);
-  if (word !== undefined) return word;
-  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
-  throw invalid(
-    `--${name} "${text}"`,
-    `expected days from 1 to 99999${words.length > 0 ? `, or ${words.join(", ")}` : ""}`,
-  );
 }
 
 function invalid(what: string, why: string): AppError {
