@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { startGateway } from "../../../bench/gateway/gateway.ts";
+import { askLocal } from "../../../src/shared/local-http.ts";
 import { answerOf, ask, begin, closed } from "./client.ts";
 import { CHAT, DONE, drained, frame, json, LAST_FRAME, startUpstream } from "./upstream.ts";
 
@@ -18,7 +19,10 @@ const ANSWER_BYTES = EVENT.length * EVENTS + LAST_FRAME.length + DONE.length;
  * times until its garbage is collected. Without holding up, the same readers cost it more than 1 GiB.
  */
 const GROWTH_BYTES = 256 << 20;
+/** Once its garbage is collected, it holds the text that it has read, and of each answer a few hundred KiB on their way to the kernel. */
+const HELD_PER_BYTE = 1.5;
 const REST_MS = 1_000;
+const PROBE = join(import.meta.dirname, "../../../bench/gateway/memory-probe.ts");
 
 test("readers that do not read cost the gateway a bounded piece of memory, and get all in the end", async () => {
   const folder = await mkdtemp(join(tmpdir(), "slow-"));
@@ -36,11 +40,20 @@ test("readers that do not read cost the gateway a bounded piece of memory, and g
     }
     response.end();
   });
-  const gateway = await startGateway({ folder, upstreamSocket: upstream.socketPath });
+  const probe = join(folder, "probe.sock");
+  const gateway = await startGateway({
+    folder,
+    upstreamSocket: upstream.socketPath,
+    env: { NODE_OPTIONS: `--expose-gc --import ${PROBE}`, MEMORY_PROBE: probe },
+  });
 
   async function residentBytes(): Promise<number> {
     const status = await readFile(`/proc/${gateway.program().pid}/status`, "utf8");
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1_024;
+  }
+
+  async function heldBytes(): Promise<number> {
+    return Number((await askLocal({ socketPath: probe }, { method: "GET", path: "/" })).body);
   }
 
   async function untilAtRest(): Promise<void> {
@@ -51,6 +64,7 @@ test("readers that do not read cost the gateway a bounded piece of memory, and g
   try {
     expect((await ask(gateway)).status).toBe(200);
     const before = await residentBytes();
+    const heldBefore = await heldBytes();
     for (let count = 0; count < READERS; count += 1) {
       const answer = await answerOf(begin(gateway, STREAM));
       answers.push(answer.on("error", () => undefined).pause());
@@ -59,6 +73,9 @@ test("readers that do not read cost the gateway a bounded piece of memory, and g
     expect(written).toBeGreaterThan(READERS * EVENT.length);
     expect(written).toBeLessThan((READERS * ANSWER_BYTES) / 4);
     expect((await residentBytes()) - before).toBeLessThan(GROWTH_BYTES);
+    const held = (await heldBytes()) - heldBefore;
+    expect(held).toBeGreaterThan(0.5 * written);
+    expect(held).toBeLessThan(HELD_PER_BYTE * written);
     const sizes = await Promise.all(answers.slice(0, 2).map(async (answer) => sizeOf(answer)));
     expect(sizes).toEqual([ANSWER_BYTES, ANSWER_BYTES]);
   } finally {
