@@ -48,6 +48,8 @@ async function main(words: readonly string[]): Promise<number> {
       process.stdout.write(USAGE);
       return values.help === true ? 0 : EXIT_CODES.usage;
     }
+    if (values["witness-head"] !== undefined && values["witness-key"] === undefined)
+      throw misused("the witness's head without its key: give --witness-key as well");
     const logKey = values["log-key"] === undefined ? undefined : parseVerifier(values["log-key"]);
     if (existsSync(join(folder, LOG_FILE))) {
       const key = values["witness-key"];
@@ -75,6 +77,8 @@ async function main(words: readonly string[]): Promise<number> {
         { class: "usage", code: "USAGE" },
         `Cannot check "${folder}": there is neither an audit log in it nor an export of one`,
       );
+    if (values.anchor !== undefined || values["witness-key"] !== undefined)
+      throw misused("an anchor or the witness's key for an export: only a whole log is held against them");
     if (logKey === undefined)
       throw new AppError(
         { class: "usage", code: "USAGE" },
@@ -88,6 +92,11 @@ async function main(words: readonly string[]): Promise<number> {
     if (error instanceof AppError) return error.exitCode;
     return error instanceof TypeError && "code" in error ? EXIT_CODES.usage : DEFECT;
   }
+}
+
+/** What would be passed over must not look as if it had been held against anything. */
+function misused(what: string): AppError {
+  return new AppError({ class: "usage", code: "USAGE" }, `Cannot use ${what}`);
 }
 
 function describeExport({

@@ -122,7 +122,8 @@ export function createLineReader({
       of.last = record;
       of.count += 1;
       const ref = payloadRef(record);
-      if (ref !== undefined) open = { seq: record.seq, ref };
+      // By its place: where its number was changed, that of its text was not.
+      if (ref !== undefined) open = { seq: nextSeq - 1, ref };
       return;
     }
     const owner = open;

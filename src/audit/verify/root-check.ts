@@ -44,10 +44,13 @@ export function createRootCheck({
   function judge(one: Statement): void {
     const current = follower.key();
     const { right, wrong, unknown } = signaturesOf(one, follower.keys());
-    const isCurrent = current !== undefined && right.includes(current);
+    const isCurrent = current !== undefined && right.includes(current) && !unknown;
+    // The record that named its key may stand in the other log alone; one from outside is believed by whoever brings it.
+    const isBelieved = isCurrent || (right.length === 0 && !one.isOwn);
     if (wrong) report("MODIFIED", one, "has a wrong signature");
-    else if (!isCurrent || unknown) doubtful.push(one);
-    else if (!isOurs(one)) report("FORKED", one, `has signed another tree of ${one.size} records`);
+    else if (isBelieved && !isOurs(one))
+      report("FORKED", one, `has signed another tree of ${one.size} records`);
+    else if (!isCurrent) doubtful.push(one);
     else {
       newest = one.size;
       signers.add(current.vkey);
@@ -87,7 +90,7 @@ export function createRootCheck({
       let isCut = follower.keys().length === 0;
       for (const one of statements.slice(next)) {
         const { right, wrong } = signaturesOf(one, follower.keys());
-        isCut ||= right.length > 0;
+        isCut ||= right.length > 0 || !one.isOwn;
         // Where the end is known to be gone, the record that named the key of a later one may have gone with it.
         if (!isCut || wrong) doubtful.push(one);
         else

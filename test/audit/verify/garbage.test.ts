@@ -97,7 +97,7 @@ test(
           expect(["OK", "PURGED", "no verdict"]).not.toContain(await outcomeOf(folder));
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   },
 );
@@ -139,7 +139,7 @@ test(
         seen.add(await outcomeOf(folder));
         await rm(folder, { recursive: true });
       }),
-      { numRuns: 250 },
+      { numRuns: 120 },
     );
     expect([...seen]).toEqual(expect.arrayContaining(["MODIFIED", "TRUNCATED", "no verdict"]));
   },

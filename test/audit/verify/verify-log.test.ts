@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -153,6 +153,36 @@ describe("what only a signed statement can tell", () => {
     });
     expect(now).toMatchObject({ verdict: "OK", anchors: 2 });
     expect(now.cosigned).toBeGreaterThan(2);
+  });
+
+  test("log and keys rolled back together and written on: TRUNCATED, then FORKED, by the witness or an anchor", async () => {
+    const at = await passingFolder();
+    const socket = `${at.log}.w`;
+    const witness = await serveWitness({ socket, folder: `${at.log}.witness` });
+    await (await openScratchLog(at, {}, { askWitness: witnessAt(socket) })).log.close();
+    const early = { log: await copyOfLog(at.log), keys: `${at.keys}.early` };
+    await copyFile(at.keys, early.keys);
+    const { log } = await openScratchLog(at, {}, { askWitness: witnessAt(socket) });
+    await log.renewSigningKey();
+    await log.append({ type: "heartbeat" }).durable;
+    await log.close();
+    const [head] = await (await openWitnessState(`${at.log}.witness`)).heads();
+    const known = {
+      witness: { key: parseVerifier(witness.vkey), head: head?.note ?? "" },
+      anchors: [{ from: "anchor", text: (await readCheckpointNotes(at.log)).at(-1) ?? "" }],
+    };
+    expect((await verdictOf(at.log, known)).verdict).toBe("OK");
+    expect((await verdictOf(early.log)).verdict).toBe("OK");
+    for (const one of [{ witness: known.witness }, { anchors: known.anchors }])
+      expect(await verdictOf(early.log, one)).toEqual({ verdict: "TRUNCATED", seq: 3 });
+    const { log: again } = await openScratchLog(early, {}, { askWitness: witnessAt(socket) });
+    for (let index = 0; index < 9; index += 1) again.append({ type: "heartbeat" });
+    await again.close();
+    expect(again.status().cosignedSize).toBe(0);
+    await witness.close();
+    expect((await verdictOf(early.log)).verdict).toBe("OK");
+    for (const one of [{ witness: known.witness }, { anchors: known.anchors }])
+      expect((await verdictOf(early.log, one)).verdict).toBe("FORKED");
   });
 
   test("a key that was handed over signs no more: KEY_RANGE", async () => {
