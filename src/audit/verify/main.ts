@@ -19,7 +19,7 @@ const USAGE = `node log-verify.mjs FOLDER [--log-key VKEY] [--anchor FILE]... [-
 
 FOLDER is an audit log, or an export of one. --log-key is the verifier key that the log is known by: an export needs it, and a log
 without it is only held against itself. --anchor is a checkpoint that was kept elsewhere; --witness-key and --witness-head are the
-witness's key and the newest checkpoint that it has cosigned.
+witness's key and the newest checkpoint that it has cosigned; an export is held against neither.
 
 Exit codes: 0 what is there holds; 3 bytes are not what they were; 8 requests without answers, or tokens without requests; 9 a file of
 the log cannot be read; 2 usage.

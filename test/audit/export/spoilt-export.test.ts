@@ -212,8 +212,20 @@ describe("node alone", () => {
     await cp(join(cases.plain, "log-verify.mjs"), join(out, "log-verify.mjs"), { recursive: true });
     const { exitCode, stderr } = await checkAlone(out, { key });
     expect(exitCode).toBe(2);
-    expect(stderr).toContain("neither an audit log nor an export of one");
+    expect(stderr).toMatch(/neither an audit log .*nor an export of one/);
+    const parsed = parseVerifier(key);
+    await expect(verifyExport(out, parsed)).rejects.toMatchObject({ code: "EXPORT_UNKNOWN", exitCode: 2 });
   });
+
+  test.each(["--anchor", "--witness-key", "--witness-head"])(
+    "passes over no %s that it cannot hold an export against, and ends with 2",
+    async (option) => {
+      const words = [option, "something that is there or not"];
+      const { exitCode, stdout, stderr } = await checkAlone(cases.plain, { words });
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+      expect(stderr).toMatch(/^Cannot use /);
+    },
+  );
 
   test("says in JSON what it says in words", async () => {
     const { stdout } = await checkAlone(cases.purged, { words: ["--json"] });
