@@ -72,8 +72,6 @@ export async function verifyLog(folder: string, options: VerifyOptions = {}): Pr
   let records = 0;
   let leaves: PlacedLeaf[] = [];
   let breaks: number[] = [];
-  /** The record before the first of `leaves` may be among these. */
-  let othersBefore: ReadonlySet<number> = new Set();
   const reader = createLineReader({
     findings,
     onRecord: (record) => {
@@ -93,9 +91,7 @@ export async function verifyLog(folder: string, options: VerifyOptions = {}): Pr
 
   async function settle(): Promise<void> {
     if (leaves.length === 0) return;
-    const others = await tiles.compare(leaves);
-    judgeBreaks(breaks, new Set([...othersBefore, ...others]), findings);
-    othersBefore = others;
+    judgeBreaks(breaks, await tiles.compare(leaves), findings);
     leaves = [];
     breaks = [];
   }

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { leafHash } from "../../../src/audit/tree/rfc6962.ts";
 import { verifyLog } from "../../../src/audit/verify/verify-log.ts";
 import { openScratchLog, scratchFolder } from "../write/scratch-log.ts";
 import { copyOfLog, passingFolder, removeLog } from "./mixed-log.ts";
@@ -88,6 +89,28 @@ describe("there is a verdict on a log with", () => {
     const log = await copyOfLog(at.log);
     await spoil(log);
     expect(await verifyLog(log)).toMatchObject(verdict);
+  });
+
+  test.each([
+    { type: "req", id: "a", payload: null },
+    { type: "req", id: "a", payload: {} },
+    { type: "req" },
+    { type: "res", req: "3" },
+    { type: "purge", payloads: 1 },
+    { type: "purge", ranges: [null] },
+    { type: "retain", ranges: [[0, 1]] },
+    { type: "open", segment: "2026-01-01.001", origin: 1 },
+    { type: "key", key: 1, previous: "", signature: "" },
+    { type: "seal" },
+  ])("a record that lacks what its type has, %o: MODIFIED, there", async (body) => {
+    const log = await copyOfLog(at.log);
+    const lines = (await readFile(join(log, segment), "utf8")).split("\n");
+    const prev = leafHash(Buffer.from(lines.at(-2) ?? "")).toString("hex");
+    const record = JSON.stringify({ v: 1, seq: 3, prev, ts: "", mono: 0, ...body });
+    await appendFile(join(log, segment), `${record}\n{"tombstone":3,"by":4}\n`);
+    const { verdict, seq, findings } = await verifyLog(log);
+    expect([verdict, seq]).toEqual(["MODIFIED", 3]);
+    expect(findings[0]?.what).toMatch(/^it lacks what a record of type/);
   });
 
   test("a compressed segment that is cut in the middle: MODIFIED", async () => {
