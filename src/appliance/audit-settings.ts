@@ -124,7 +124,7 @@ async function writeIdentity(path: string): Promise<string> {
 function refuseShortLedger({ retention: { content, ledger } }: AuditSettings): void {
   if (content === "session" || ledger >= content) return;
   throw new AppError(
-    { class: "usage", code: "OPTION_INVALID" },
+    { class: "usage", code: "RETENTION_INVALID" },
     `Cannot keep text for ${content} days and the ledger that it belongs to for ${ledger}: expected at least as long`,
   );
 }

@@ -309,7 +309,7 @@ describe("the audit log's settings", () => {
   test("refuse a ledger that is kept for less time than its text", async () => {
     const short = { ...PLAIN, content: 90, ledger: 30 };
     await expect(start("answers", { audit: short })).rejects.toMatchObject({
-      code: "OPTION_INVALID",
+      code: "RETENTION_INVALID",
       exitCode: 2,
     });
   });
