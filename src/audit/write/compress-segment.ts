@@ -10,8 +10,11 @@ import { putInPlace, syncPath } from "../../shared/file.ts";
 import { compressedPath, segmentPath, type SegmentName } from "../layout.ts";
 
 const LEVEL = 3;
-/** 16 MiB: chat clients send the whole conversation again with each turn, and a reader's memory stays flat. */
-const WINDOW_LOG = 24;
+/**
+ * 8 MiB: chat clients send the whole conversation again with each turn, and a reader's memory stays flat. Of each doubling the gateway
+ * keeps twice as much: what malloc gave for a window is not all given back after it.
+ */
+const WINDOW_LOG = 23;
 
 /**
  * Puts the compressed form of a sealed segment in its place, once what it unpacks to has been compared with the original. In plain
