@@ -36,7 +36,7 @@ the witness has seen; changes nothing, and needs no gateway. One verdict is give
   TORN_TAIL, TRUNCATED, MODIFIED, FORKED, KEY_RANGE: exit code 3
   INCOMPLETE (a request without an answer in a log that nobody writes), RECONCILE_GAP (llama-server counted more than was logged): 8
 
-Exit codes: 4 the witness has another key than you named; 11 the witness does not answer.`,
+Exit codes: 4 the witness has another key than you named; 9 a file of the log cannot be read; 11 the witness does not answer.`,
   run,
 };
 
