@@ -1,7 +1,13 @@
 import { resolve } from "node:path";
 import { fetchInputs } from "../builder/fetch/fetch.ts";
 import { takeFromFolder } from "../builder/fetch/from-folder.ts";
-import { readLock, readRecipes } from "../builder/lock/read.ts";
+import {
+  chooseRecipes,
+  readAllRecipes,
+  readLock,
+  readRecipes,
+  type RecipeFolder,
+} from "../builder/lock/read.ts";
 import { addressOf } from "../builder/lock/registry/address.ts";
 import { openHttp } from "../shared/http.ts";
 import { openStore } from "../shared/store/store.ts";
@@ -21,7 +27,7 @@ export const fetchCommand: Command = {
   name: "fetch",
   side: "workshop",
   summary: "fill the store with all that the locks name",
-  usage: "[--from DIR]… [--mirror NAME=URL]… [--jobs N] [--store DIR] [--images DIR]",
+  usage: "[IMAGE…] [--from DIR]… [--mirror NAME=URL]… [--jobs N] [--store DIR] [--images DIR]",
   options: {
     from: {
       type: "string",
@@ -34,8 +40,8 @@ export const fetchCommand: Command = {
     store: STORE_OPTION,
     images: IMAGES_OPTION,
   },
-  positionals: { minimum: 0, maximum: 0 },
-  details: `Downloads every input of images/*/lock.json that the store lacks, several at a time, checks size and sha256 while it streams,
+  positionals: { minimum: 0, maximum: 99 },
+  details: `Downloads every input of images/*/lock.json, or of the images named, that the store lacks, several at a time, checks size and sha256 while it streams,
 and goes on where an earlier run broke off. A second run downloads nothing and contacts nobody.
 Source code is proven besides: from the commit's id over its tree to every file.
 
@@ -47,7 +53,8 @@ Exit codes: 3 bytes differ from the lock, or a lock does not match its recipe; 5
 async function run(input: CommandInput, context: CommandContext): Promise<Outcome> {
   const folder = imagesFolder(input, context);
   const locks = [];
-  for (const { name } of await readRecipes(folder)) locks.push((await readLock(folder, name)).lock);
+  for (const { name } of await chosenRecipes(folder, input.positionals))
+    locks.push((await readLock(folder, name)).lock);
   const store = await openStore(storeRoot(input, context));
   const mirrors = mirrorsOf(input, context);
   const { env, reporter, signal } = context;
@@ -73,4 +80,9 @@ async function run(input: CommandInput, context: CommandContext): Promise<Outcom
   } finally {
     await http.close();
   }
+}
+
+/** A draft is fetched only by its name. */
+async function chosenRecipes(folder: string, names: readonly string[]): Promise<readonly RecipeFolder[]> {
+  return names.length === 0 ? await readRecipes(folder) : chooseRecipes(await readAllRecipes(folder), names);
 }

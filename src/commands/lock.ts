@@ -5,8 +5,9 @@ import { proveSource } from "../builder/fetch/source/prove-source.ts";
 import { readArchiveKeys } from "../builder/lock/debian/archive-keys.ts";
 import { openSuites } from "../builder/lock/debian/suites.ts";
 import type { LockDeps } from "../builder/lock/make-lock.ts";
+import { resolveWheels } from "../builder/lock/pypi/uv.ts";
 import { outdatedLocks, type Outdated } from "../builder/lock/outdated.ts";
-import { chooseRecipes, lockPath, readRecipes, type RecipeFolder } from "../builder/lock/read.ts";
+import { chooseRecipes, lockPath, readAllRecipes, type RecipeFolder } from "../builder/lock/read.ts";
 import { lockStale } from "../builder/lock/stale.ts";
 import { readableJson, type Json } from "../shared/canonical-json.ts";
 import { writeFileWhole } from "../shared/file.ts";
@@ -47,7 +48,7 @@ stale lock; 4 a release is signed by no key of ours; 5 a mirror is unknown; 11 a
 };
 
 async function run(input: CommandInput, context: CommandContext): Promise<Outcome> {
-  const recipes = await readRecipes(imagesFolder(input, context));
+  const recipes = await readAllRecipes(imagesFolder(input, context));
   const chosen = chooseRecipes(recipes, input.positionals);
   const http = openHttp({ env: context.env, reporter: context.reporter });
   try {
@@ -79,6 +80,7 @@ async function lockDeps(input: CommandInput, context: CommandContext, http: Http
     scriptsOf: async (deb) => scriptsIn((await unpackDeb(deb, { store })).controlFiles),
     decide: (pkg, scripts) => bindScripts(pkg, scripts, decisions),
     proveSource: (source) => proveSource(source, { store, reporter, env, signal }),
+    resolveWheels: (wish) => resolveWheels(wish, { store, mirrors, reporter, env, signal }),
   };
 }
 

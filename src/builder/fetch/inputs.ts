@@ -40,7 +40,11 @@ function filesOf(lock: Lock): readonly WantedFile[] {
   const packages = [...lock.packages, ...(lock.compile?.packages ?? [])];
   return [
     ...packages.map((file) => ({ file, label: packageLabel(file), images: [lock.name] })),
-    ...(lock.npm ?? []).map((file) => ({ file, label: fileLabel(file), images: [lock.name] })),
+    ...[...(lock.npm ?? []), ...(lock.wheels?.files ?? [])].map((file) => ({
+      file,
+      label: fileLabel(file),
+      images: [lock.name],
+    })),
   ];
 }
 

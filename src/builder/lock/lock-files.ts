@@ -59,6 +59,19 @@ export async function lockSdist(origin: Sdist, deps: FileDeps): Promise<LockedFi
   return lockedFile(blob, { purl, mirror: "pypi", path: `${project}/${file.name}` });
 }
 
+/** A file of an index page, downloaded only where the page does not tell its size. Throws DIGEST_UNKNOWN (integrity) where it tells no sha256. */
+export async function lockIndexFile(
+  file: IndexFile,
+  where: { readonly purl: string; readonly path: string },
+  deps: FileDeps,
+): Promise<LockedFile> {
+  const { sha256, sizeBytes } = file;
+  if (sha256 === undefined) throw digestUnknown(file);
+  const blob =
+    sizeBytes === undefined ? await sizedBlob({ ...file, sha256 }, deps) : { digest: sha256, sizeBytes };
+  return lockedFile(blob, { ...where, mirror: "pypi" });
+}
+
 function isSdistOf(name: string, project: string, version: string): boolean {
   const [, stem, own] = /^(.+)-([^-]+)\.tar\.gz$/.exec(name) ?? [];
   return stem !== undefined && normaliseProject(stem) === project && own === version;
@@ -116,5 +129,13 @@ function sdistUnknown(origin: Sdist, file: IndexFile | undefined): AppError {
     { class: "usage", code: "SDIST_UNKNOWN" },
     `Cannot find the source distribution of "${origin.project}" ${origin.version}: ${state}`,
     { fields: { project: origin.project, version: origin.version } },
+  );
+}
+
+function digestUnknown(file: IndexFile): AppError {
+  return new AppError(
+    { class: "integrity", code: "DIGEST_UNKNOWN" },
+    `Cannot lock "${file.name}": the index gives no sha256 for it`,
+    { fields: { path: file.name } },
   );
 }

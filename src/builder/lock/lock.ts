@@ -24,6 +24,7 @@ export type Lock = {
   readonly omitted: readonly OmittedPackage[];
   readonly compile?: LockedCompile;
   readonly npm?: readonly LockedFile[];
+  readonly wheels?: LockedWheels;
 };
 
 /** A file at a mirror: `mirror` is a name that the machine's settings turn into an address. */
@@ -81,6 +82,21 @@ export type LockedCompile = {
   readonly packages: readonly LockedPackage[];
   readonly omitted: readonly OmittedPackage[];
   readonly source: LockedSource;
+};
+
+export type LockedWheels = {
+  /** The interpreter that they were chosen for, such as 3.11.2. */
+  readonly python: string;
+  readonly files: readonly LockedWheel[];
+  readonly omitted: readonly OmittedPackage[];
+};
+
+export type LockedWheel = LockedFile & {
+  /** By its normalised name. */
+  readonly project: string;
+  readonly version: string;
+  /** The project that asked for this one; undefined where the recipe did. */
+  readonly because?: string;
 };
 
 export type LockedSource = Omit<GitSource, "origins"> & {

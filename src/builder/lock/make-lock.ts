@@ -16,7 +16,7 @@ import {
 import { collectCandidates } from "./debian/candidates.ts";
 import { resolvePackages } from "./debian/resolve.ts";
 import type { Suite, Suites } from "./debian/suites.ts";
-import { lockNpmFile, lockSdist, type FileDeps } from "./lock-files.ts";
+import { lockNpmFile, lockSdist } from "./lock-files.ts";
 import {
   chosenFrom,
   lockPackages,
@@ -24,6 +24,7 @@ import {
   type ChosenPackage,
   type PackageDeps,
 } from "./lock-packages.ts";
+import { lockWheels, type WheelDeps } from "./pypi/lock-wheels.ts";
 import {
   lockDigest,
   parseLock,
@@ -43,7 +44,7 @@ export type LockInput = {
 };
 
 export type LockDeps = PackageDeps &
-  FileDeps & {
+  WheelDeps & {
     readonly suites: Suites;
     /** The commit's tree as a canonical tar in the store, proven by hashing. */
     readonly proveSource: (source: Omit<LockedSource, "tar">) => Promise<{ readonly tar: StoredBlob }>;
@@ -62,6 +63,10 @@ export async function makeLock(input: LockInput, deps: LockDeps): Promise<Lock> 
   const compile = recipe.compile === undefined ? undefined : await lockCompile(recipe.compile, suites, deps);
   const npm = [];
   for (const file of recipe.npm ?? []) npm.push(await lockNpmFile(file, deps));
+  const wheels =
+    recipe.wheels === undefined
+      ? undefined
+      : await lockWheels(recipe.wheels, { packages, previous: previous?.wheels }, deps);
   const lock: Lock = {
     format: FORMAT,
     name: recipe.name,
@@ -73,6 +78,7 @@ export async function makeLock(input: LockInput, deps: LockDeps): Promise<Lock> 
     omitted: sortedOmits(recipe.omit),
     ...(compile === undefined ? {} : { compile }),
     ...(recipe.npm === undefined ? {} : { npm: npm.sort(byKey(({ purl }) => purl)) }),
+    ...(wheels === undefined ? {} : { wheels }),
   };
   return asWritten(keepReleases(lock, previous));
 }
@@ -166,9 +172,9 @@ function keepReleases(lock: Lock, previous: Lock | undefined): Lock {
 }
 
 /** All that a lock names but for its releases, and the suites that those are of. */
-function inputsOf({ packages, compile, npm, releases }: Lock): string {
+function inputsOf({ packages, compile, npm, wheels, releases }: Lock): string {
   const suites = releases.map(({ suite }) => suite);
-  return canonicalJson({ packages, compile, npm, suites } satisfies Json);
+  return canonicalJson({ packages, compile, npm, wheels, suites } satisfies Json);
 }
 
 function sortedOmits(omit: readonly OmittedPackage[] = []): readonly OmittedPackage[] {

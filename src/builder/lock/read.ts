@@ -14,11 +14,16 @@ export type RecipeFolder = {
 };
 export type LockedRecipe = RecipeFolder & { readonly lock: Lock };
 
+/** The recipes that an appliance is made of: all but drafts. Throws what `readAllRecipes` throws. */
+export async function readRecipes(imagesFolder: string): Promise<readonly RecipeFolder[]> {
+  return (await readAllRecipes(imagesFolder)).filter(({ recipe }) => recipe.draft !== true);
+}
+
 /**
  * Every folder with a recipe, sorted by name, each after the base that it stands on. Throws AppError of class usage:
  * RECIPE_INVALID, RECIPE_UNKNOWN for a base that does not exist.
  */
-export async function readRecipes(imagesFolder: string): Promise<readonly RecipeFolder[]> {
+export async function readAllRecipes(imagesFolder: string): Promise<readonly RecipeFolder[]> {
   const names = (await readdir(imagesFolder)).sort(compareCodeUnits);
   const folders = await Promise.all(names.map((name) => readRecipeFolder(imagesFolder, name)));
   return basesFirst(folders.flatMap((one) => one ?? []));
@@ -41,7 +46,7 @@ export function chooseRecipes(
  */
 export async function readLock(imagesFolder: string, name: string): Promise<LockedRecipe> {
   const found = await readRecipeFolder(imagesFolder, name);
-  if (found === undefined) throw unknownRecipe(name, await readRecipes(imagesFolder));
+  if (found === undefined) throw unknownRecipe(name, await readAllRecipes(imagesFolder));
   const lock = await readLockFile(found);
   if (lock === undefined) {
     throw new AppError(

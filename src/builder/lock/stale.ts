@@ -10,6 +10,7 @@ export function lockDifferences(before: Lock | undefined, after: Lock): readonly
   const lines = [
     ...packageDifferences("", before.packages, after.packages),
     ...packageDifferences("compile: ", before.compile?.packages ?? [], after.compile?.packages ?? []),
+    ...packageDifferences("wheels: ", wheelsOf(before), wheelsOf(after)),
     ...otherDifferences(before, after),
   ];
   return lines.length === 0 && canonicalJson(before satisfies Json) !== canonicalJson(after satisfies Json)
@@ -33,10 +34,16 @@ export function lockStale(
   );
 }
 
+type Listed = Pick<LockedPackage, "name" | "version" | "sha256">;
+
+function wheelsOf({ wheels }: Lock): readonly Listed[] {
+  return (wheels?.files ?? []).map((wheel) => ({ ...wheel, name: wheel.project }));
+}
+
 function packageDifferences(
   prefix: string,
-  before: readonly LockedPackage[],
-  after: readonly LockedPackage[],
+  before: readonly Listed[],
+  after: readonly Listed[],
 ): readonly string[] {
   const old = new Map(before.map((one) => [one.name, one]));
   const now = new Map(after.map((one) => [one.name, one]));
@@ -47,10 +54,7 @@ function packageDifferences(
   });
 }
 
-function packageDifference(
-  old: LockedPackage | undefined,
-  now: LockedPackage | undefined,
-): string | undefined {
+function packageDifference(old: Listed | undefined, now: Listed | undefined): string | undefined {
   if (now === undefined) return old === undefined ? undefined : `- ${old.name} ${old.version}`;
   if (old === undefined) return `+ ${now.name} ${now.version}`;
   if (old.version !== now.version) return `${now.name} ${old.version} -> ${now.version}`;
@@ -68,6 +72,8 @@ function otherDifferences(before: Lock, after: Lock): readonly string[] {
     ["compile: the omitted packages", before.compile?.omitted, after.compile?.omitted],
     ["the source", before.compile?.source, after.compile?.source],
     ["the npm packages", before.npm, after.npm],
+    ["wheels: Python", before.wheels?.python, after.wheels?.python],
+    ["wheels: the omitted packages", before.wheels?.omitted, after.wheels?.omitted],
   ];
   return parts
     .filter(([, old, now]) => canonicalJson(old ?? null) !== canonicalJson(now ?? null))

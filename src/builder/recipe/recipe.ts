@@ -12,10 +12,14 @@ export type Recipe = {
   /** `image` becomes an image; `tools` is a set of files that the appliance carries in bin/. */
   readonly kind: "image" | "tools";
   readonly summary: string;
+  /** Locked, and left out by everything else until the stack runs it. */
+  readonly draft?: boolean;
   /** The image whose layer lies below this one's; its packages are not installed again. */
   readonly base?: string;
   readonly packages: readonly string[];
   readonly omit?: readonly OmittedPackage[];
+  /** Of an image: files of its packages that do not come along. */
+  readonly drop?: readonly DroppedFile[];
   readonly suites: readonly string[];
   readonly users?: readonly User[];
   /** Paths that may carry setuid or setgid; any other one stops the build. */
@@ -24,6 +28,7 @@ export type Recipe = {
   readonly caBundle?: boolean;
   readonly compile?: CompileRecipe;
   readonly npm?: readonly NpmFile[];
+  readonly wheels?: WheelsRecipe;
   /** Of an image: single files out of its npm packages. */
   readonly files?: readonly ImageFileRecipe[];
   /** Of an image: programs of this repository, each bundled into one file. */
@@ -34,6 +39,9 @@ export type Recipe = {
 
 /** A package that a dependency asks for and that this image does without. */
 export type OmittedPackage = { readonly package: string; readonly because: string };
+
+/** `file` is its absolute path. What it alone needed may then be omitted. */
+export type DroppedFile = { readonly file: string; readonly because: string };
 
 export type User = {
   readonly name: string;
@@ -75,6 +83,26 @@ export type SourceOrigin =
 
 /** An npm package of which single files are carried. */
 export type NpmFile = { readonly package: string; readonly version: string };
+
+/** A Python layer: wheels of an index and all that they ask for, installed without pip. */
+export type WheelsRecipe = {
+  /** The package that has the interpreter; one of the recipe's own. */
+  readonly python: "python3.11";
+  /** Absolute; lib/python3.11/site-packages and bin come to lie below. */
+  readonly destination: string;
+  readonly wanted: readonly WantedWheel[];
+  readonly omit?: readonly OmittedPackage[];
+  readonly trim?: readonly TrimRule[];
+};
+
+export type WantedWheel = { readonly project: string; readonly version: string; readonly licence: string };
+
+/** `files` is a pattern of paths below the destination, * within a part, ** over parts; they go, or stay without content. */
+export type TrimRule = {
+  readonly files: string;
+  readonly leave: "nothing" | "empty";
+  readonly because: string;
+};
 
 /** Takes one file out of a locked .deb or npm package. */
 export type ToolFile = { readonly from: string; readonly path: string; readonly as: string };

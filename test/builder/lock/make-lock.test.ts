@@ -74,6 +74,7 @@ function deps(more: Partial<LockDeps> = {}): LockDeps {
     scriptsOf: () => Promise.resolve(new Map()),
     decide: () => [],
     proveSource: () => Promise.reject(new Error("No source was asked for")),
+    resolveWheels: () => Promise.reject(new Error("No wheels were asked for")),
     ...more,
   };
 }

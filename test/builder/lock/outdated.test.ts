@@ -66,6 +66,7 @@ async function outdated(...names: readonly string[]): Promise<readonly Outdated[
     scriptsOf: () => Promise.resolve(new Map()),
     decide: () => [],
     proveSource: () => Promise.reject(new Error("No source was asked for")),
+    resolveWheels: () => Promise.reject(new Error("No wheels were asked for")),
   };
   return outdatedLocks(chooseRecipes(recipes, names), recipes, deps);
 }
