@@ -2,6 +2,7 @@
 import { AppError } from "../../shared/errors.ts";
 import { byKey } from "../../shared/order.ts";
 import { forEachBounded } from "../../shared/pool.ts";
+import { parseRelativePath } from "../../shared/relative-path.ts";
 import type { Store } from "../../shared/store/store.ts";
 import type { EffectName, LockedPackage } from "../lock/lock.ts";
 import type { User } from "../recipe/recipe.ts";
@@ -27,6 +28,8 @@ export type AssembleInput = {
   /** Absolute paths of files that may carry setuid or setgid. */
   readonly setuid: readonly string[];
   readonly caBundle: boolean;
+  /** Absolute paths of files of the packages that do not come along. */
+  readonly drop?: readonly string[];
   /** Seconds since 1970; nothing in the layer is younger. */
   readonly epoch: number;
   /** The root on which this one lies as a layer. */
@@ -51,7 +54,7 @@ const UNPACK_AT_A_TIME = 3;
 
 /**
  * The same input gives the same trees. Throws AppError of class integrity: what `unpackDeb` and `checkPackage` throw, FILE_CONFLICT,
- * SETUID_UNLISTED; of class usage: CA_CERTIFICATES_MISSING, EFFECT_NOT_ASKED.
+ * SETUID_UNLISTED; of class usage: CA_CERTIFICATES_MISSING, EFFECT_NOT_ASKED, DROP_MISSING.
  */
 export async function assembleRoot(
   input: AssembleInput,
@@ -86,17 +89,34 @@ async function unpackPackages(
 }
 
 async function place(
-  { additions = [] }: AssembleInput,
+  { additions = [], drop = [] }: AssembleInput,
   builder: RootBuilder,
   { packages, contents }: { readonly packages: readonly Unpacked[]; readonly contents: ContentReader },
 ): Promise<void> {
   const peers = new Map(packages.map((one) => [one.name, one]));
   const deps: PlaceDeps = { peers, contents };
   for (const one of packages) await placePackage(one, builder, deps);
+  for (const path of drop) dropFile(path, builder);
   for (const node of additions) {
     if (node.kind === "hardlink") throw new Error(`An addition is a hard link: "${node.path}"`);
     await placeEntry({ ...node, owner: "" }, builder, deps);
   }
+}
+
+function dropFile(absolute: string, builder: RootBuilder): void {
+  const path = parseRelativePath(absolute.replace(/^\//, ""));
+  const entry = builder.get(path);
+  if (entry === undefined || entry.kind === "directory" || entry.owner === undefined) {
+    throw new AppError(
+      { class: "usage", code: "DROP_MISSING" },
+      `Cannot leave out "${absolute}": it is no file of the recipe's packages`,
+      {
+        hint: "Take it out of the recipe's drop, or name the file as it lies in the root",
+        fields: { path: absolute },
+      },
+    );
+  }
+  builder.remove(path);
 }
 
 async function effects(
