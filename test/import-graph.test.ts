@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 const ROOT = join(import.meta.dirname, "..");
 
 /** The builder's stages in the order of the pipeline: a stage may use the types of an earlier one, never its code. */
-const STAGES = ["recipe", "lock", "fetch", "assemble", "compile", "image", "appliance", "evidence"];
+const STAGES = ["recipe", "lock", "fetch", "assemble", "wheel", "compile", "image", "appliance", "evidence"];
 
 /** A format's types and the parser that proves them: later stages may call these. */
 const FORMAT_MODULES = [

@@ -12,6 +12,7 @@ import type { LockedRecipe } from "./lock/read.ts";
 import { parseRelativePath } from "../shared/relative-path.ts";
 import type { StoredBlob } from "../shared/store/store.ts";
 import { VERSION } from "../shared/version.ts";
+import { pythonLayer } from "./python-layer.ts";
 import { FILE_MODE, PROGRAM_MODE } from "./format.ts";
 
 type Root = {
@@ -41,6 +42,7 @@ export async function buildImages(
       ...(await compiledFiles(locked, options, deps)),
       ...(await takenFiles(locked, deps)),
       ...(await programFiles(locked, options, deps)),
+      ...(await pythonLayer(locked, { below: below?.assembled, ...options }, deps)),
     ];
     const assembled = await assembleRoot(
       {
@@ -48,6 +50,7 @@ export async function buildImages(
         users: recipe.users ?? [],
         setuid: recipe.setuid ?? [],
         caBundle: recipe.caBundle ?? false,
+        drop: (recipe.drop ?? []).map(({ file }) => file),
         epoch: lock.epoch,
         ...(below === undefined ? {} : { below: below.assembled }),
         additions,
