@@ -1,7 +1,7 @@
 import type { Json } from "../../shared/canonical-json.ts";
 import { hexOf, type Digest } from "../../shared/digest.ts";
 import { VERSION } from "../../shared/version.ts";
-import type { LockedFile, LockedPackage, LockedSource } from "../lock/lock.ts";
+import type { LockedFile, LockedPackage, LockedSource, LockedWheel } from "../lock/lock.ts";
 import { properties, type Component } from "./bom.ts";
 import { purl } from "./purl.ts";
 
@@ -71,6 +71,21 @@ export function npmFileComponent(locked: LockedFile): Component {
     purl: locked.purl,
     scope: "required",
     hashes: sha256(locked.sha256),
+    properties: properties(place(locked)),
+  };
+}
+
+/** A Python distribution as its project publishes it. `licence` is the recipe's word, where it has one. */
+export function wheelComponent(locked: LockedWheel, licence: string | undefined): Component {
+  return {
+    type: "library",
+    "bom-ref": locked.purl,
+    name: locked.project,
+    version: locked.version,
+    purl: locked.purl,
+    scope: "required",
+    hashes: sha256(locked.sha256),
+    ...(licence === undefined ? {} : { licenses: declared(licence) }),
     properties: properties(place(locked)),
   };
 }

@@ -1,9 +1,15 @@
 import { REFERENCE_PREFIX } from "../format.ts";
-import type { Lock, LockedPackage } from "../lock/lock.ts";
+import type { Lock, LockedPackage, LockedWheel } from "../lock/lock.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { VERSION } from "../../shared/version.ts";
 import { writeBom, type Bom, type Component } from "./bom.ts";
-import { npmFileComponent, ownComponent, packageComponent, sourceComponent } from "./components.ts";
+import {
+  npmFileComponent,
+  ownComponent,
+  packageComponent,
+  sourceComponent,
+  wheelComponent,
+} from "./components.ts";
 
 export type LockedLayer = { readonly recipe: Recipe; readonly lock: Lock };
 
@@ -15,7 +21,7 @@ export type ImageParts = {
 };
 
 /**
- * SBOM/<image>.cdx.json, from the locks alone: every package of every layer, the source that was compiled, and, as excluded, the
+ * SBOM/<image>.cdx.json, from the locks alone: every package and wheel of every layer, the source that was compiled, and, as excluded, the
  * packages that compiled it. Licences stand only where a lock or a recipe names one.
  */
 export function imageBom({ layers, parts }: ImageParts, epoch: number): Bom {
@@ -38,8 +44,12 @@ export function imageBom({ layers, parts }: ImageParts, epoch: number): Bom {
   const program = top.recipe.programs === undefined ? [] : [ownComponent(`cloister-${name}`)];
   const own = [...launcher, ...program];
   const npm = layers.flatMap(({ lock }) => lock.npm ?? []).map(npmFileComponent);
+  const wheels = layers.flatMap(({ lock }) => lock.wheels?.files ?? []);
+  const licences = licencesOf(layers);
   const built = [...sources, ...own, ...npm].map(refOf);
-  const asked = packages.filter((locked) => locked.because === undefined).map((locked) => locked.purl);
+  const asked = [...packages, ...wheels]
+    .filter((locked) => locked.because === undefined)
+    .map((locked) => locked.purl);
   return writeBom(
     {
       subject,
@@ -49,12 +59,14 @@ export function imageBom({ layers, parts }: ImageParts, epoch: number): Bom {
         ...sources,
         ...own,
         ...npm,
+        ...wheels.map((locked) => wheelComponent(locked, licences.get(locked.project))),
         ...parts,
       ],
       needs: new Map([
         [subject["bom-ref"], [...asked, ...built]],
         ...program.map((component) => [refOf(component), parts.map(refOf)] as const),
-        ...edges(packages),
+        ...edges(packages, ({ name }) => name),
+        ...edges(wheels, ({ project }) => project),
       ]),
       incomplete: [...sources, ...parts].map(refOf),
     },
@@ -81,15 +93,23 @@ export function toolsBom({ recipe, lock }: LockedLayer, epoch: number): Bom {
   return writeBom({ subject, components, needs }, epoch);
 }
 
-/** From the package that asked first to the one that it asked for. */
-function edges(packages: readonly LockedPackage[]): ReadonlyMap<string, readonly string[]> {
-  const byName = new Map(packages.map((locked) => [locked.name, locked.purl]));
+/** From the one that asked first to the one that it asked for. */
+function edges<T extends LockedPackage | LockedWheel>(
+  all: readonly T[],
+  nameOf: (locked: T) => string,
+): ReadonlyMap<string, readonly string[]> {
+  const byName = new Map(all.map((locked) => [nameOf(locked), locked.purl]));
   const needs = new Map<string, string[]>();
-  for (const locked of packages) {
+  for (const locked of all) {
     const asker = locked.because === undefined ? undefined : byName.get(locked.because);
     if (asker !== undefined) needs.set(asker, [...(needs.get(asker) ?? []), locked.purl]);
   }
   return needs;
+}
+
+function licencesOf(layers: readonly LockedLayer[]): ReadonlyMap<string, string> {
+  const wanted = layers.flatMap(({ recipe }) => recipe.wheels?.wanted ?? []);
+  return new Map(wanted.map(({ project, licence }) => [project, licence]));
 }
 
 function distinct(packages: readonly LockedPackage[]): readonly LockedPackage[] {

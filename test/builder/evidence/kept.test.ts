@@ -7,7 +7,7 @@ import { bundlePrograms, packagesOf } from "../../../src/builder/build.ts";
 import { bundleProgram, CLI_ENTRY } from "../../../src/builder/bundle.ts";
 import { lockBoms } from "../../../src/builder/evidence/lock-boms.ts";
 import { npmComponents, parseNpmLock, programBom } from "../../../src/builder/evidence/program-bom.ts";
-import { readLock, readRecipes } from "../../../src/builder/lock/read.ts";
+import { readAllRecipes, readLock } from "../../../src/builder/lock/read.ts";
 import type { Recipe } from "../../../src/builder/recipe/recipe.ts";
 import { readableJson } from "../../../src/shared/canonical-json.ts";
 
@@ -16,10 +16,11 @@ const KEPT = join(REPOSITORY, "SBOM");
 
 async function made(): Promise<ReadonlyMap<string, string>> {
   const images = join(REPOSITORY, "images");
-  const recipes = await readRecipes(images);
+  const recipes = await readAllRecipes(images);
   const locked = await Promise.all(recipes.map(({ name }) => readLock(images, name)));
   const npmLock = parseNpmLock(await readFile(join(REPOSITORY, "package-lock.json"), "utf8"));
-  const epoch = Math.max(...locked.map(({ lock }) => lock.epoch));
+  const carried = locked.filter(({ recipe }) => recipe.draft !== true);
+  const epoch = Math.max(...carried.map(({ lock }) => lock.epoch));
   const program = programBom(npmLock, (await bundleProgram(REPOSITORY, CLI_ENTRY)).packages, epoch);
   const programs = await bundlePrograms(locked, REPOSITORY);
   const partsOf = (recipe: Recipe) => npmComponents(npmLock, packagesOf(recipe, programs));
