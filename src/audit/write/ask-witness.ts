@@ -6,6 +6,8 @@ export type WitnessReply =
   | { readonly kind: "cosigned"; readonly line: string }
   /** It has seen a tree of this size. */
   | { readonly kind: "conflict"; readonly size: number }
+  /** It knows a log of this origin, and this is not that one: another key signs it, or it does not grow out of what was seen. */
+  | { readonly kind: "disowned"; readonly why: string }
   | { readonly kind: "refused"; readonly why: string }
   | { readonly kind: "unreachable"; readonly why: string };
 
@@ -22,7 +24,9 @@ export function witnessAt(socketPath: string): AskWitness {
       const { status, text } = await post(socketPath, body, logKey);
       if (status === 200 && text.endsWith("\n")) return { kind: "cosigned", line: text };
       if (status === 409 && /^\d{1,16}\n$/.test(text)) return { kind: "conflict", size: Number(text) };
-      return { kind: "refused", why: `${status} ${text.trim()}` };
+      // C2SP tlog-witness: no valid signature by a known key, and a consistency proof that does not hold.
+      const isOther = status === 403 || status === 422;
+      return { kind: isOther ? "disowned" : "refused", why: `${status} ${text.trim()}` };
     } catch (error) {
       if (error instanceof Error)
         return { kind: "unreachable", why: isErrno(error, "ENOENT") ? "nobody listens" : error.message };

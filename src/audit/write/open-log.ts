@@ -54,7 +54,7 @@ export type OpenedLog = {
 const TICK_MS = 1_000;
 
 /**
- * Throws AppError LOG_BUSY (preflight); LOG_DAMAGED, LOG_UNKNOWN, LOG_ROLLED_BACK (integrity); ZONE_UNKNOWN, RECIPIENT_INVALID
+ * Throws AppError LOG_BUSY (preflight); LOG_DAMAGED, LOG_UNKNOWN, LOG_ROLLED_BACK, LOG_FORKED (integrity); ZONE_UNKNOWN, RECIPIENT_INVALID
  * (usage); LOG_UNWRITABLE (engine).
  */
 export async function openLog(options: OpenLogOptions, deps: OpenLogDeps = {}): Promise<OpenedLog> {

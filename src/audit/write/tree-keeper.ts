@@ -22,7 +22,7 @@ export type TreeKeeper = {
   add(found: Found): void;
   attach(writer: Writer): void;
   grow(leaves: readonly Uint8Array[]): void;
-  /** Throws AppError LOG_ROLLED_BACK (integrity) where the witness has seen more than there is. */
+  /** Throws AppError LOG_ROLLED_BACK, LOG_FORKED (integrity) where the witness has seen more than there is, or another log. */
   checkpoint(): Promise<void>;
   /** What a timer asks. Errors close nothing: they come again at the next checkpoint that somebody waits for. */
   checkpointIfDue(onError: (error: unknown) => void): void;
@@ -97,6 +97,10 @@ export async function openTree(
   async function cosignature(size: number, note: string): Promise<string> {
     if (askWitness === undefined) return "";
     const asked = await ask(askWitness, size, note);
+    if (asked.kind === "disowned") {
+      tell(asked);
+      throw forked(folder, asked.why);
+    }
     const isOdd = asked.kind === "cosigned" && !isSignatureOf(note, asked.line);
     const reply: WitnessReply = isOdd ? { kind: "refused", why: "its answer is no signature" } : asked;
     if (reply.kind === "cosigned") {
@@ -218,6 +222,17 @@ function witnessAway(): AppError {
     { class: "preflight", code: "WITNESS_AWAY" },
     "Cannot hand over to a new signing key: the witness has to see the checkpoint that both keys sign, and does not answer",
     { hint: "Start the witness, and try again" },
+  );
+}
+
+function forked(folder: string, why: string): AppError {
+  return new AppError(
+    { class: "integrity", code: "LOG_FORKED" },
+    `Cannot go on writing the log in "${folder}": the witness has seen another log of this name (${why})`,
+    {
+      fields: { path: folder },
+      hint: "`cloister log verify` with the witness's head says where they part",
+    },
   );
 }
 

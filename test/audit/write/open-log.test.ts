@@ -263,6 +263,36 @@ describe("with a witness", () => {
     await witness.close();
   });
 
+  test.each([
+    [
+      "rolled back behind a new key, with its keys",
+      async (log: OpenedLog["log"]) => await log.renewSigningKey(),
+    ],
+    [
+      "rolled back and written on in another way",
+      async (log: OpenedLog["log"]) => await log.append({ type: "heartbeat" }).durable,
+    ],
+  ])("a log that was %s is not opened again", async (_, change) => {
+    const at = await scratchFolder();
+    const socket = `${at.log}.witness.sock`;
+    const witness = await serveWitness({ socket, folder: `${at.log}.witness` });
+    const askWitness = witnessAt(socket);
+    await (await openScratchLog(at, {}, { askWitness })).log.close();
+    const backup = { log: `${at.log}.backup`, keys: `${at.keys}.backup` };
+    await cp(at.log, backup.log, { recursive: true });
+    await cp(at.keys, backup.keys);
+    const { log } = await openScratchLog(at, {}, { askWitness });
+    await change(log);
+    await log.close();
+    // Without a witness it grows beyond what the witness has seen.
+    for (let round = 0; round < 5; round += 1) await (await openScratchLog(backup)).log.close();
+    await expect(openScratchLog(backup, {}, { askWitness })).rejects.toMatchObject({
+      class: "integrity",
+      code: "LOG_FORKED",
+    });
+    await witness.close();
+  });
+
   test("that is away the log goes on, and says so once", async () => {
     const at = await scratchFolder();
     const { log } = await openScratchLog(at, {}, { askWitness: witnessAt(`${at.log}.nobody`) });
