@@ -14,9 +14,14 @@ export type RecipeFolder = {
 };
 export type LockedRecipe = RecipeFolder & { readonly lock: Lock };
 
-/** The recipes that an appliance is made of: all but drafts. Throws what `readAllRecipes` throws. */
+/** The recipes that an appliance is made of: all but drafts. Throws what `readAllRecipes` throws, and RECIPE_INVALID for one on a draft. */
 export async function readRecipes(imagesFolder: string): Promise<readonly RecipeFolder[]> {
-  return (await readAllRecipes(imagesFolder)).filter(({ recipe }) => recipe.draft !== true);
+  const all = await readAllRecipes(imagesFolder);
+  const drafts = new Set(all.flatMap(({ name, recipe }) => (recipe.draft === true ? [name] : [])));
+  const carried = all.filter(({ name }) => !drafts.has(name));
+  for (const { name, recipe } of carried)
+    if (recipe.base !== undefined && drafts.has(recipe.base)) throw onDraft(name, recipe.base);
+  return carried;
 }
 
 /**
@@ -132,6 +137,13 @@ function basesFirst(folders: readonly RecipeFolder[]): readonly RecipeFolder[] {
   };
   for (const one of folders) place(one, []);
   return [...sorted];
+}
+
+function onDraft(name: string, base: string): AppError {
+  return new AppError(
+    { class: "usage", code: "RECIPE_INVALID" },
+    `Cannot use recipe "${name}": its base "${base}" is a draft, expected one that is built`,
+  );
 }
 
 function circular(chain: readonly string[]): AppError {

@@ -95,7 +95,6 @@ function refuseKind(entry: Entry, isFolder: boolean, name: string): void {
       name,
       `"${fileName}" is neither a regular file nor a folder: its kind is ${kind.toString(8)}`,
     );
-  if (entry.isEncrypted()) throw malformedWheel(name, `"${fileName}" is encrypted`);
   if (compressionMethod !== STORED && compressionMethod !== DEFLATED)
     throw malformedWheel(
       name,

@@ -421,3 +421,29 @@ test("an addition on a package's file is a conflict", async () => {
     assemble([deb("a", [{ path: "./bin/tool", text: "theirs" }])], { additions }),
   ).rejects.toMatchObject({ code: "FILE_CONFLICT", fields: { path: "usr/bin/tool" } });
 });
+
+describe("files that are left out", () => {
+  const files = [
+    { path: "./usr/lib/x/keep", text: "k" },
+    { path: "./usr/lib/x/drop", text: "d" },
+  ];
+
+  test("are in neither the layer nor the root; what lies beside them stays", async () => {
+    const { layer, root } = await assemble([deb("a", files)], { drop: ["/usr/lib/x/drop"] });
+    for (const tree of [layer, root])
+      expect(tree.map(({ path }) => path).filter((path) => path.startsWith("usr/lib/x"))).toEqual([
+        "usr/lib/x",
+        "usr/lib/x/keep",
+      ]);
+  });
+
+  test("are refused where no package of this layer has them: folders, other paths, files of the layer below", async () => {
+    const below = await base();
+    for (const path of ["/usr/lib/x", "/usr/lib/x/gone", "/usr/lib/liba.so.1"])
+      await expect(assemble([deb("a", files)], { below, drop: [path] }), path).rejects.toMatchObject({
+        code: "DROP_MISSING",
+        class: "usage",
+        fields: { path },
+      });
+  });
+});

@@ -1,4 +1,4 @@
-import type { Lock, LockedPackage } from "../../../src/builder/lock/lock.ts";
+import type { Lock, LockedPackage, LockedWheel } from "../../../src/builder/lock/lock.ts";
 import type { Recipe } from "../../../src/builder/recipe/recipe.ts";
 import type { LockedLayer } from "../../../src/builder/evidence/image-bom.ts";
 import { digestOf } from "../../../src/shared/digest.ts";
@@ -92,6 +92,38 @@ export const TOOLS = layer(
         sizeBytes: 3,
       },
     ],
+  },
+);
+
+function lockedWheel(project: string, version: string, because?: string): LockedWheel {
+  return {
+    mirror: "pypi",
+    path: parseRelativePath(`${project}/${project}-${version}-py3-none-any.whl`),
+    purl: `pkg:pypi/${project}@${version}`,
+    sha256: digestOf(project),
+    sizeBytes: project.length,
+    project,
+    version,
+    ...(because === undefined ? {} : { because }),
+  };
+}
+
+export const WHEELS = layer(
+  {
+    name: "wheels",
+    base: "base",
+    wheels: {
+      python: "python3.11",
+      destination: "/opt/wheels",
+      wanted: [{ project: "alpha", version: "1.0", licence: "LicenseRef-Alpha" }],
+    },
+  },
+  {
+    wheels: {
+      python: "3.11.2",
+      files: [lockedWheel("alpha", "1.0"), lockedWheel("beta", "2.0", "alpha")],
+      omitted: [],
+    },
   },
 );
 

@@ -35,6 +35,7 @@ test("the open-webui lock names wheels of the index alone, and neither torch nor
   const wheels = lock.wheels?.files ?? [];
   expect(lock.wheels?.python).toMatch(/^3\.11\.\d+$/);
   expect(wheels).toHaveLength(169);
+  expect(wantedInputs([lock]).files).toHaveLength(wheels.length + lock.packages.length);
   expect(wheels.filter(({ because }) => because === undefined).map(({ project }) => project)).toEqual([
     "open-webui",
   ]);

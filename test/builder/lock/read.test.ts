@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { lockDigest, type Lock } from "../../../src/builder/lock/lock.ts";
-import { chooseRecipes, readLock, readRecipes } from "../../../src/builder/lock/read.ts";
+import { chooseRecipes, readAllRecipes, readLock, readRecipes } from "../../../src/builder/lock/read.ts";
 import { parseRecipe, recipeDigest } from "../../../src/builder/recipe/recipe.ts";
 import { readableJson, type Json } from "../../../src/shared/canonical-json.ts";
 import { digestOf } from "../../../src/shared/digest.ts";
@@ -50,6 +50,16 @@ describe("readRecipes", () => {
     await expect(readRecipes(images)).rejects.toMatchObject({ code: "RECIPE_INVALID" });
     await write("beta", recipeText("gamma"));
     await expect(readRecipes(images)).rejects.toMatchObject({ code: "RECIPE_INVALID" });
+  });
+
+  test("leaves drafts to who asks for all, and refuses to build on one", async () => {
+    await write("alpha", recipeText("alpha", "draft: true\n"));
+    await write("beta", recipeText("beta"));
+    expect((await readRecipes(images)).map(({ name }) => name)).toEqual(["beta"]);
+    expect((await readAllRecipes(images)).map(({ name }) => name)).toEqual(["alpha", "beta"]);
+    await write("beta", recipeText("beta", "base: alpha\n"));
+    await expect(readRecipes(images)).rejects.toMatchObject({ code: "RECIPE_INVALID", exitCode: 2 });
+    expect((await readAllRecipes(images)).map(({ name }) => name)).toEqual(["alpha", "beta"]);
   });
 
   test("refuses an unknown field", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { LockedWheel } from "../../../src/builder/lock/lock.ts";
 import { lockDifferences, lockStale } from "../../../src/builder/lock/stale.ts";
 import { digestOf } from "../../../src/shared/digest.ts";
 import { lockedPackage, lockOf } from "../fetch/sample-lock.ts";
@@ -6,6 +7,10 @@ import { lockedPackage, lockOf } from "../fetch/sample-lock.ts";
 const ALPHA = lockedPackage("alpha", Buffer.from("alpha"));
 const BETA = lockedPackage("beta", Buffer.from("beta"));
 const LOCK = lockOf([ALPHA, BETA]);
+
+function wheel(project: string, version: string): LockedWheel {
+  return { ...lockedPackage(project, Buffer.from(version)), mirror: "pypi", project, version };
+}
 
 describe("lockDifferences", () => {
   test("is empty for equal locks", () => {
@@ -28,6 +33,17 @@ describe("lockDifferences", () => {
     expect(lockDifferences(LOCK, lockOf([bytes, entry]))).toEqual([
       `alpha 1.0: ${ALPHA.sha256} -> ${digestOf("new")}`,
       "beta 1.0: its entry",
+    ]);
+  });
+
+  test("names wheels that came, went and moved, and what else of them differs", () => {
+    const before = { python: "3.11.2", files: [wheel("alpha", "1"), wheel("beta", "1")], omitted: [] };
+    const after = { python: "3.11.3", files: [wheel("beta", "2"), wheel("gamma", "1")], omitted: [] };
+    expect(lockDifferences(lockOf([], { wheels: before }), lockOf([], { wheels: after }))).toEqual([
+      "wheels: - alpha 1",
+      "wheels: beta 1 -> 2",
+      "wheels: + gamma 1",
+      "wheels: Python",
     ]);
   });
 

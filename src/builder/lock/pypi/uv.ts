@@ -171,6 +171,9 @@ function uvMissing(cause: unknown): AppError {
   return new AppError(
     { class: "preflight", code: "UV_MISSING" },
     `Cannot install uv ${UV_VERSION}, which resolves wheels: ${messageOf(cause)}`,
-    { cause, hint: "On Debian: apt-get install --no-install-recommends python3-pip" },
+    {
+      cause,
+      hint: "The index must have it, and this machine pip: on Debian, apt-get install --no-install-recommends python3-pip",
+    },
   );
 }
