@@ -41,7 +41,7 @@ export type Recipe = {
 export type OmittedPackage = { readonly package: string; readonly because: string };
 
 /** `file` is its absolute path. What it alone needed may then be omitted. */
-export type DroppedFile = { readonly file: string; readonly because: string };
+type DroppedFile = { readonly file: string; readonly because: string };
 
 export type User = {
   readonly name: string;
