@@ -57,7 +57,7 @@ export async function compileBytecode(
   const key = keyOf(input, root);
   const known = input.ignoreCache
     ? undefined
-    : await asRemembered(await deps.store.recall("bytecode", key), deps.store);
+    : await asRemembered(await deps.store.recall("bytecode", key), sources.length, deps.store);
   const made = known ?? (await compileAnew({ root, sources, python: input.python }, deps));
   if (known === undefined) await deps.store.remember("bytecode", key, made);
   return await filesOf(made, { sources, tag: input.python.replace("python3.", "cpython-3") }, deps.store);
@@ -126,9 +126,9 @@ async function compileAnew(
     );
     const sizes = parseSizes(await readFile(join(folder("out"), "sizes.json"), "utf8"), input.sources.length);
     const blob = await deps.store.add(createReadStream(join(folder("out"), "bytecode")));
-    if (blob.sizeBytes !== sizes.reduce((total, size) => total + size, 0))
-      throw invalid("its sizes do not add up to what it wrote");
-    return { blob, sizes };
+    const made = { blob, sizes };
+    if (!addsUp(made)) throw invalid("its sizes do not add up to what it wrote");
+    return made;
   });
 }
 
@@ -178,9 +178,13 @@ function parseSizes(text: string, count: number): readonly number[] {
   return sizes;
 }
 
-async function asRemembered(value: unknown, store: Store): Promise<Made | undefined> {
-  if (!validateMade(value) || !isDigest(value.blob.digest)) return undefined;
-  return (await store.has(value.blob.digest)) ? value : undefined;
+async function asRemembered(value: unknown, count: number, store: Store): Promise<Made | undefined> {
+  if (!validateMade(value) || !isDigest(value.blob.digest) || value.sizes.length !== count) return undefined;
+  return addsUp(value) && (await store.has(value.blob.digest)) ? value : undefined;
+}
+
+function addsUp({ blob, sizes }: Made): boolean {
+  return blob.sizeBytes === sizes.reduce((total, size) => total + size, 0);
 }
 
 function invalid(why: string): AppError {
