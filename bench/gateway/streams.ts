@@ -5,13 +5,15 @@
 import { loadedTargets } from "./peers/all.ts";
 import type { StreamResult } from "./job.ts";
 import { interleave } from "./rounds.ts";
-import { withSetting } from "./setting.ts";
+import { withSetting, type Setting } from "./setting.ts";
 import { median } from "./statistics.ts";
 import { machine, markdownTable, spread } from "./table.ts";
 import type { Started } from "./target.ts";
 
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 7);
 const INTERVAL_MS = 20;
+/** Of everybody, before the first round: code that was never hot is not what is compared. */
+const WARM_UPS = 100;
 const TOKENS = Number(process.env["BENCH_TOKENS"] ?? 150);
 
 await withSetting(async (setting) => {
@@ -23,7 +25,10 @@ await withSetting(async (setting) => {
       script: { tokens: TOKENS, intervalMs: INTERVAL_MS, sizeBytes: 6 },
     });
   try {
-    const eight = await interleave(peers, ROUNDS, async (peer) => await measure(peer, 8));
+    const eight = await interleave(peers, ROUNDS, async (peer, round) => {
+      if (round < 0) await warmUp(setting, peer);
+      return await measure(peer, 8);
+    });
     process.stdout.write(streamTable("8 streams of 50 tokens a second", eight));
     const own = peers.filter(({ target }) => /^(direct|nginx|cloister)/.test(target.name));
     const many = await interleave(own, ROUNDS, async (peer) => await measure(peer, 128));
@@ -32,6 +37,11 @@ await withSetting(async (setting) => {
     for (const { stop } of peers.toReversed()) await stop();
   }
 });
+
+async function warmUp({ client }: Setting, { target }: Started): Promise<void> {
+  const script = { tokens: 20, intervalMs: 0, sizeBytes: 6 };
+  for (let time = 0; time < WARM_UPS; time += 1) await client.streams({ target, streams: 8, script });
+}
 
 function streamTable(title: string, results: ReadonlyMap<Started, readonly StreamResult[]>): string {
   const [direct = []] = results.values();
