@@ -90,20 +90,12 @@ describe("pip, from the same lock", () => {
     }
     await writeFile(join(folder, "wanted.txt"), wanted.join(""));
     await exec("/usr/bin/python3.11", ["-m", "venv", "--without-pip", theirs]);
-    const pip = [
-      "-m",
-      "pip",
-      "--python",
-      join(theirs, "bin/python"),
-      "install",
-      "-q",
-      "--no-deps",
-      "--no-index",
-    ];
-    const from = ["--find-links", links, "--require-hashes", "--no-compile", "--no-cache-dir"];
-    await exec("/usr/bin/python3.11", [...pip, ...from, "-r", join(folder, "wanted.txt")], {
-      timeoutMs: 240_000,
-    });
+    const pip = ["-m", "pip", "--python", join(theirs, "bin/python"), "install", "-q", "--no-deps"];
+    const flags = ["--no-index", "--find-links", links, "--require-hashes", "--no-compile", "--no-cache-dir"];
+    // Whichever of this machine's Pythons has pip.
+    const env = { PATH: process.env["PATH"] ?? "", LC_ALL: "C", HOME: folder };
+    const from = ["-r", join(folder, "wanted.txt")];
+    await exec("python3", [...pip, ...flags, ...from], { timeoutMs: 240_000, env });
   });
 
   test("installs the same files, but for what the recipe trims, bytecode, and what names the installer", async () => {

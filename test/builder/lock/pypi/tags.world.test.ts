@@ -16,7 +16,7 @@ for tag in tags.compatible_tags((3, 11), "cp311", platforms): print(tag)
 `;
 
 test("are pip's, in pip's order", async () => {
-  const { stdout } = await exec("python3", ["-c", SCRIPT]);
+  const { stdout } = await exec("python3", ["-c", SCRIPT], { env: { PATH: process.env["PATH"] ?? "" } });
   const theirs = stdout.trim().split("\n");
   expect(theirs.length).toBeGreaterThan(500);
   expect([...supportedTags(11)].map(([tag]) => tag)).toEqual(theirs);
