@@ -8,7 +8,7 @@
  * Sealed data is one byte (0 as it is, 1 zstd), the length of what follows in four bytes, salt and content, and zeros up to a bucket:
  * the length of a line says little about the length of a prompt.
  */
-import { createDecipheriv, createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createDecipheriv, createHmac, hash, timingSafeEqual } from "node:crypto";
 import { zstdDecompressSync } from "node:zlib";
 import { AppError } from "../shared/errors.ts";
 import type { ContentKey } from "./audit-log.ts";
@@ -147,7 +147,7 @@ function isSeq(value: unknown): value is number {
 }
 
 export function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+  return hash("sha256", bytes, "hex");
 }
 
 function malformed(why: string, cause?: unknown): AppError {

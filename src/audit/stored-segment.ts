@@ -6,7 +6,7 @@ import { AppError, isErrno } from "../shared/errors.ts";
 import { compressedPath, segmentPath, type SegmentFile } from "./layout.ts";
 
 /** Small, so that whoever shares the event loop with a long scan is not kept waiting. */
-export const READ_BYTES = 1 << 18;
+export const READ_BYTES = 1 << 19;
 
 export type Stored = Pick<SegmentFile, "name" | "compressed">;
 

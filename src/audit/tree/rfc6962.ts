@@ -1,5 +1,5 @@
 /** Merkle trees as RFC 6962, section 2.1, has them, with SHA-256. Sizes and indices are counted in leaves. */
-import { createHash } from "node:crypto";
+import { hash as digest } from "node:crypto";
 
 /**
  * Hash of the complete subtree over the leaves [index * 2^level, (index + 1) * 2^level). Only asked for subtrees within the tree.
@@ -12,16 +12,16 @@ const LEAF_PREFIX = Buffer.from([0]);
 const NODE_PREFIX = Buffer.from([1]);
 
 export function leafHash(entry: Uint8Array): Buffer {
-  return createHash("sha256").update(LEAF_PREFIX).update(entry).digest();
+  return digest("sha256", Buffer.concat([LEAF_PREFIX, entry]), "buffer");
 }
 
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
-  return createHash("sha256").update(NODE_PREFIX).update(left).update(right).digest();
+  return digest("sha256", Buffer.concat([NODE_PREFIX, left, right]), "buffer");
 }
 
 /** Root of the tree without leaves. */
 export function emptyRoot(): Buffer {
-  return createHash("sha256").digest();
+  return digest("sha256", "", "buffer");
 }
 
 /** A tree that only grows: the roots of its complete subtrees, largest first. */

@@ -7,6 +7,7 @@ import { CHECKPOINTS_FILE, ledgerFolder, LOG_FILE, treeFolder } from "../layout.
 import { storedPath } from "../stored-segment.ts";
 import { createFrontier } from "../tree/rfc6962.ts";
 import { openTileStore } from "../tree/tile-store.ts";
+import { TILE_WIDTH } from "../tree/tiles.ts";
 import { readLogIdentity } from "../write/log-file.ts";
 import { AppError } from "../../shared/errors.ts";
 import { firstSeqOf } from "./first-seq.ts";
@@ -18,6 +19,9 @@ import { createRootCheck, type RootCheck } from "./root-check.ts";
 import { cosignatureBy, readStatements, type NoteSource, type Statement } from "./statements.ts";
 import { createTileCheck, judgeBreaks, type PlacedLeaf } from "./tile-check.ts";
 import { createFindings, type Findings, type LogVerdict } from "./verdict.ts";
+
+/** So many leaves are remembered before they are compared with the tree: its tiles are read once each, and not at every pause. */
+const LEAVES_AT_ONCE = 2 * TILE_WIDTH;
 
 export type VerifyOptions = {
   /** Checkpoints that were kept elsewhere. */
@@ -86,7 +90,9 @@ export async function verifyLog(folder: string, options: VerifyOptions = {}): Pr
     onPlaced: (seq, leaf) => leaves.push({ seq, leaf }),
     onTombstone: (seq, by) => removals.tombstone(seq, by),
     onBreak: (seq) => breaks.push(seq),
-    onPause: settle,
+    onPause: async () => {
+      if (leaves.length >= LEAVES_AT_ONCE) await settle();
+    },
   });
 
   async function settle(): Promise<void> {
