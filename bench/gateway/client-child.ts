@@ -7,6 +7,7 @@ import { fdatasyncSync, openSync, closeSync, writeSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { openConnection, type Connection } from "./connection.ts";
 import type { DiskJob, DiskResult, Job, LatencyJob, LatencyResult, StreamJob, StreamResult } from "./job.ts";
 import { answerText, encodeScript, parseScript } from "./script.ts";
@@ -97,16 +98,18 @@ async function oneStream(job: StreamJob, index: number) {
 }
 
 /** Appends and waits as the log does, with nothing between: what no durable log can be faster than. */
-async function disk({ folder, writes }: DiskJob): Promise<DiskResult> {
+async function disk({ folder, writes, restMs }: DiskJob): Promise<DiskResult> {
   const path = join(folder, "disk-probe");
   const file = openSync(path, "a");
   const block = Buffer.alloc(4_096, "x");
-  const times = Array.from({ length: writes }, () => {
+  const times: number[] = [];
+  for (let write = 0; write < writes; write += 1) {
+    if (restMs > 0) await sleep(restMs);
     writeSync(file, block);
     const began = performance.now();
     fdatasyncSync(file);
-    return performance.now() - began;
-  });
+    times.push(performance.now() - began);
+  }
   closeSync(file);
   await rm(path);
   return { p50: quantile(times, 0.5), p99: quantile(times, 0.99) };

@@ -38,7 +38,13 @@ export type StreamResult = {
   readonly sha256: string;
 };
 
-export type DiskJob = { readonly kind: "disk"; readonly folder: string; readonly writes: number };
+export type DiskJob = {
+  readonly kind: "disk";
+  readonly folder: string;
+  readonly writes: number;
+  /** Before each, in milliseconds: a disk that rests answers later than one that is kept busy. */
+  readonly restMs: number;
+};
 export type DiskResult = { readonly p50: number; readonly p99: number };
 
 export type Job = LatencyJob | StreamJob | DiskJob;

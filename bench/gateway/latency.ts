@@ -19,14 +19,17 @@ const PARALLEL = 32;
 
 await withSetting(async (setting) => {
   const peers = await loadedTargets(setting);
-  const disk: number[] = [];
+  const busyDisk: number[] = [];
+  const restedDisk: number[] = [];
   try {
     const results = await interleave(peers, ROUNDS, async ({ target }, round) => {
       const job = { target, requestBytes: REQUEST_BYTES, script: SCRIPT };
       if (round < 0) await setting.client.latency({ ...job, requests: WARM_UP, connections: 1 });
       const one = await setting.client.latency({ ...job, requests: REQUESTS, connections: 1 });
       const many = await setting.client.latency({ ...job, requests: REQUESTS * 2, connections: PARALLEL });
-      disk.push((await setting.client.disk({ folder: setting.folder, writes: 20 })).p50);
+      const { folder, client } = setting;
+      busyDisk.push((await client.disk({ folder, writes: 20, restMs: 0 })).p50);
+      restedDisk.push((await client.disk({ folder, writes: 20, restMs: 1 })).p50);
       return { ...one, perSecond: many.perSecond, wrong: one.wrong + many.wrong };
     });
     const [direct] = results.values();
@@ -55,7 +58,7 @@ await withSetting(async (setting) => {
           "wrong",
         ],
         rows,
-        note: `${machine(ROUNDS)} ${REQUESTS} requests a round. One append of 4 KiB with fdatasync on this disk: p50 ${spread(disk)} ms.`,
+        note: `${machine(ROUNDS)} ${REQUESTS} requests a round. fdatasync after an append of 4 KiB on this disk, p50: ${spread(busyDisk)} ms back to back, ${spread(restedDisk)} ms with 1 ms of rest before each, which is nearer to what requests leave it.`,
       }),
     );
   } finally {
