@@ -32,7 +32,7 @@ By hand, for one record N:
     What is no UTF-8 stands there in base64:
       jq -r 'select(.seq==N) | .base64' content.jsonl | base64 -d | openssl dgst -sha256 -mac HMAC -macopt hexkey:SALT
   - keys.jsonl has the content keys as age files in base64, for whoever has the identity:
-      jq -r 'select(.key=="KEY") | .wrapped' keys.jsonl | base64 -d | age -d -i IDENTITY | xxd -p -c 32
+      jq -r 'select(.key=="KEY") | .wrapped' keys.jsonl | base64 -d | age -d -i IDENTITY | od -An -v -tx1 | tr -d ' \\n'
   - With that key, in hex, a sealed payload line is opened (AES-256-GCM; inside, perhaps zstd; the first 32 bytes are the salt):
       grep -m1 -A1 '^{"v":1,"seq":N,' records.jsonl | tail -n1 | node -e '
         const { payload, nonce, data } = JSON.parse(require("fs").readFileSync(0));
