@@ -14,6 +14,8 @@ export type ExchangeOptions = {
   readonly id: string;
   readonly req: number;
   readonly kind: AnswerKind;
+  /** It has several inputs: upstream may have counted some of them before it refused all. */
+  readonly isBatch: boolean;
   readonly mode: DurabilityMode;
   readonly key: ContentKey;
   /** Headers of ours that every answer to this client has. */
@@ -57,7 +59,7 @@ const HELD_BYTES = 33_554_432;
 const NO_END = "no-end";
 
 export function createExchange(options: ExchangeOptions, deps: ExchangeDeps): Exchange {
-  const { id, req, kind, mode, key } = options;
+  const { id, req, kind, isBatch, mode, key } = options;
   const { log, response, refuse } = deps;
   const out = createOutgoing(response, options.headers);
   const { promise: done, resolve: settle } = Promise.withResolvers<void>();
@@ -196,7 +198,8 @@ export function createExchange(options: ExchangeOptions, deps: ExchangeDeps): Ex
     const faults =
       isStream && isWhole && !reassembly.sawTerminal() ? [...assembled.faults, NO_END] : assembled.faults;
     // Where nothing was generated, upstream counts nothing and says nothing.
-    const none = kind === "other" || status >= 400 ? { input: 0, output: 0 } : undefined;
+    const isFree = kind === "other" || (status >= 400 && !isBatch);
+    const none = isFree ? { input: 0, output: 0 } : undefined;
     const usage = isWhole ? (assembled.usage ?? none) : undefined;
     const appended = append(
       {

@@ -68,7 +68,7 @@ export function createForwarder(options: ForwardOptions, deps: ForwardDeps): For
       inFlight -= 1;
       return sendRefusal(asked, AUDIT_UNAVAILABLE, route.family);
     }
-    const exchange = begin(asked, route, { ...recorded, bringsSeveral: bringsSeveral(body.fields) });
+    const exchange = begin(asked, route, { ...recorded, fields: body.fields });
     pool.dispatch(
       {
         method: route.method,
@@ -112,13 +112,16 @@ export function createForwarder(options: ForwardOptions, deps: ForwardDeps): For
   function begin(
     asked: Asked,
     route: Route,
-    recorded: NonNullable<Awaited<ReturnType<typeof record>>> & { readonly bringsSeveral: boolean },
+    recorded: NonNullable<Awaited<ReturnType<typeof record>>> & { readonly fields: JsonObject },
   ): Exchange {
     const { id, headers, response } = asked;
     const { onDefect } = deps;
-    const answered = (usage: Usage | undefined) => deps.answered(recorded.bringsSeveral ? undefined : usage);
+    const { seq: req, key, fields } = recorded;
+    const isUntold = bringsSeveral(fields);
+    const answered = (usage: Usage | undefined) => deps.answered(isUntold ? undefined : usage);
+    const { kind } = route;
     const exchange = createExchange(
-      { id, req: recorded.seq, kind: route.kind, mode: options.mode, key: recorded.key, headers },
+      { id, req, kind, isBatch: isBatch(kind, fields), mode: options.mode, key, headers },
       { log, response, refuse: (refusal) => sendRefusal(asked, refusal, route.family), answered, onDefect },
     );
     exchanges.add(exchange);
@@ -145,4 +148,10 @@ export function createForwarder(options: ForwardOptions, deps: ForwardDeps): For
 /** llama-server counts the tokens of every answer, and tells those of the first alone where it answers in one piece. */
 function bringsSeveral({ n, prompt }: JsonObject): boolean {
   return (typeof n === "number" && n > 1) || (Array.isArray(prompt) && prompt.length > 1);
+}
+
+/** Each text is a task of its own: those before one that is too long are counted, and the whole request is refused. */
+function isBatch(kind: Route["kind"], { input, content, documents, texts }: JsonObject): boolean {
+  if (kind !== "embeddings" && kind !== "rerank") return false;
+  return [input, content, documents, texts].some((list) => Array.isArray(list) && list.length > 1);
 }
