@@ -6,8 +6,10 @@ import { randomBytes } from "node:crypto";
 import type { AuditLog } from "../../src/audit/audit-log.ts";
 import { PLAIN_KEY } from "../../src/audit/payload.ts";
 import { createGateway } from "../../src/gateway/http/gateway.ts";
+import { openUpstream } from "../../src/gateway/upstream.ts";
+import { createAccounts } from "../../src/gateway/watch/reconcile.ts";
 
-const [port = "", upstreamSocket = ""] = process.argv.slice(2);
+const [port = "", socketPath = ""] = process.argv.slice(2);
 const DURABLE = Promise.resolve();
 let next = 0;
 
@@ -28,8 +30,7 @@ const nowhere: AuditLog = {
 
 const gateway = createGateway(
   {
-    upstreamSocket,
-    alias: "demo",
+    upstreams: { main: openUpstream({ socketPath, alias: "demo", accounts: createAccounts() }) },
     mode: "request",
     identity: { pepper: randomBytes(32) },
     native: [],
@@ -40,7 +41,6 @@ const gateway = createGateway(
     log: nowhere,
     hasRoom: () => true,
     health: async () => ({ status: "ok" }),
-    answered: () => undefined,
     onDefect: (error) => process.stderr.write(`${String(error)}\n`),
   },
 );

@@ -169,6 +169,8 @@ export type RecordBody =
   | { readonly type: "heartbeat" }
   | {
       readonly type: "reconcile";
+      /** Alias of the model whose server this is about; only where there are two servers. */
+      readonly model?: string;
       readonly verdict: "ok" | "gap" | "restarted" | "unknown";
       /** Tokens that llama-server counted since the last reconcile, and tokens that answers in this log account for. */
       readonly upstream: Usage;
@@ -192,6 +194,8 @@ export type LoggedConfig = {
   readonly zone: string;
   /** The model that answers. */
   readonly model: { readonly alias: string; readonly sha256: string };
+  /** The model of a second server, which makes vectors of text. */
+  readonly embedding?: { readonly alias: string; readonly sha256: string };
   /** References with digests of the images that this runs in and that the model runs in. */
   readonly images: readonly string[];
   /** SHA-256 of the route policy, hex. */

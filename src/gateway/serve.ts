@@ -17,6 +17,7 @@ import { createGateway } from "./http/gateway.ts";
 import { isUpstreamReady, type Health } from "./http/own-routes.ts";
 import { readClients } from "./identity/clients.ts";
 import { startTimers, reconcile } from "./timers.ts";
+import { listUpstreams, openUpstream, type Upstreams } from "./upstream.ts";
 import { watchDisk } from "./watch/disk.ts";
 import { createAccounts } from "./watch/reconcile.ts";
 
@@ -57,11 +58,10 @@ export async function serve(config: GatewayConfig, note: (text: string) => void)
     },
   );
   const disk = watchDisk(settings.folder, settings.reserveBytes);
-  const accounts = createAccounts();
+  const upstreams = openUpstreams(config);
   const gateway = createGateway(
     {
-      upstreamSocket: config.upstream.socket,
-      alias: config.model.alias,
+      upstreams,
       mode: settings.mode,
       identity: {
         pepper,
@@ -74,7 +74,6 @@ export async function serve(config: GatewayConfig, note: (text: string) => void)
       log,
       hasRoom: () => disk.hasRoom(),
       health: async () => await readHealth(),
-      answered: (usage) => accounts.answered(usage),
       onDefect,
     },
   );
@@ -83,8 +82,8 @@ export async function serve(config: GatewayConfig, note: (text: string) => void)
     const state = log.state();
     if (state.kind === "closed") return { status: "closed", reason: state.why.message };
     if (!disk.hasRoom()) return { status: "closed", reason: "The audit log's disk is nearly full" };
-    if (!(await isUpstreamReady(config.upstream.socket)))
-      return { status: "loading", reason: "The model does not answer yet" };
+    const away = await findAway(upstreams);
+    if (away !== undefined) return { status: "loading", reason: `The model "${away}" does not answer yet` };
     const { checkpointSize, cosignedSize } = log.status();
     if (config.witness !== undefined && cosignedSize < checkpointSize)
       return { status: "degraded", reason: "The witness has not cosigned the newest checkpoint" };
@@ -94,9 +93,7 @@ export async function serve(config: GatewayConfig, note: (text: string) => void)
   const timing = {
     log,
     disk,
-    accounts,
-    upstreamSocket: config.upstream.socket,
-    activity: () => gateway.activity(),
+    upstreams: listUpstreams(upstreams),
     retain,
     onNote: note,
   };
@@ -105,7 +102,7 @@ export async function serve(config: GatewayConfig, note: (text: string) => void)
   // What an earlier process kept beyond its time, or for its session alone, goes before anything new comes.
   await retain();
   // The first look only remembers where llama-server's counters stand.
-  await reconcile(timing).catch(onDefect);
+  for (const upstream of timing.upstreams) await reconcile(log, upstream).catch(onDefect);
   const stopTimers = startTimers(timing);
   await listenOnSocket(gateway.server("socket"), config.listen.socket);
   const port =
@@ -123,7 +120,28 @@ export async function serve(config: GatewayConfig, note: (text: string) => void)
   };
 }
 
-function loggedConfig({ log, model, images, policy }: GatewayConfig): LoggedConfig {
+/** What happens to one server is said of it by name where there are two. */
+function openUpstreams({ upstream, model, embedding }: GatewayConfig): Upstreams {
+  const main = { socketPath: upstream.socket, alias: model.alias };
+  if (embedding === undefined) return { main: openUpstream({ ...main, accounts: createAccounts() }) };
+  return {
+    main: openUpstream({ ...main, accounts: createAccounts(main.alias) }),
+    embedding: openUpstream({
+      socketPath: embedding.socket,
+      alias: embedding.alias,
+      accounts: createAccounts(embedding.alias),
+    }),
+  };
+}
+
+/** Name of the first model that does not answer. */
+async function findAway(upstreams: Upstreams): Promise<string | undefined> {
+  const listed = listUpstreams(upstreams);
+  const ready = await Promise.all(listed.map(isUpstreamReady));
+  return listed.find((_, index) => ready[index] !== true)?.alias;
+}
+
+function loggedConfig({ log, model, embedding, images, policy }: GatewayConfig): LoggedConfig {
   const { mode, content, recipients, retention, zone } = log;
   return {
     version: VERSION,
@@ -133,6 +151,7 @@ function loggedConfig({ log, model, images, policy }: GatewayConfig): LoggedConf
     retention,
     zone,
     model,
+    ...(embedding === undefined ? {} : { embedding: { alias: embedding.alias, sha256: embedding.sha256 } }),
     images,
     policy: hexOf(digestOf(canonicalJson(policy))),
   };

@@ -9,8 +9,10 @@ export type GatewayConfig = {
   };
   /** llama-server's Unix socket. */
   readonly upstream: { readonly socket: string };
-  /** The one model that answers. `sha256` as "sha256:<hex>". */
+  /** The model that answers there. `sha256` as "sha256:<hex>". */
   readonly model: { readonly alias: string; readonly sha256: string };
+  /** A second llama-server, which makes vectors of text; absent: the first is asked for them. Neither socket nor alias is the first's. */
+  readonly embedding?: { readonly socket: string; readonly alias: string; readonly sha256: string };
   /** References with digests of the images that gateway and model run in. */
   readonly images: readonly string[];
   readonly log: {

@@ -51,7 +51,12 @@ function detailsOf(record: LedgerRecord): readonly string[] {
     case "seal":
       return [record.segment, record.reason, `${record.records} records`];
     case "config":
-      return [`mode ${record.config.mode}`, `text ${record.config.content}`, record.config.model.alias];
+      return [
+        `mode ${record.config.mode}`,
+        `text ${record.config.content}`,
+        record.config.model.alias,
+        record.config.embedding?.alias ?? "",
+      ];
     case "recover":
       return [record.segment, `${record.bytes} bytes cut off`];
     case "purge":
@@ -71,7 +76,7 @@ function detailsOf(record: LedgerRecord): readonly string[] {
     case "disk":
       return [record.state, `${record.freeBytes} bytes free`];
     case "reconcile":
-      return [record.verdict];
+      return [record.verdict, record.model ?? ""];
     case "witness":
       return [record.state, record.detail];
     case "access":

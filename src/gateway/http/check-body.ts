@@ -17,7 +17,7 @@ export function checkBody(bytes: Uint8Array, alias: string): CheckedBody | Refus
     return {
       status: 404,
       code: "model_not_found",
-      message: `There is no model ${typeof model === "string" ? `"${model.slice(0, 200)}"` : "of that name"}, only "${alias}"`,
+      message: `There is no model ${typeof model === "string" ? `"${model.slice(0, 200)}"` : "of that name"} on this route, only "${alias}"`,
     };
   const remote = findRemote(fields);
   if (remote !== undefined)

@@ -1,8 +1,8 @@
 /** From a request that may pass to llama-server's answer: read, checked, written down, and only then asked. */
-import { Pool } from "undici";
 import type { AuditLog } from "../../audit/audit-log.ts";
 import type { Attribution, DurabilityMode, Usage } from "../../audit/record.ts";
 import type { Route } from "../routes/table.ts";
+import { listUpstreams, upstreamFor, type Upstream, type Upstreams } from "../upstream.ts";
 import { sendRefusal, type Asked } from "./asked.ts";
 import { checkBody, type JsonObject } from "./check-body.ts";
 import { createExchange, type Exchange } from "./exchange.ts";
@@ -13,8 +13,7 @@ import { AUDIT_UNAVAILABLE, CLIENT_GONE, DISK_LOW, SHUTTING_DOWN, type Refusal }
 import type { Rejects } from "./rejects.ts";
 
 export type ForwardOptions = {
-  readonly upstreamSocket: string;
-  readonly alias: string;
+  readonly upstreams: Upstreams;
   readonly mode: DurabilityMode;
   readonly maxBodyBytes: number;
 };
@@ -23,53 +22,43 @@ export type ForwardDeps = {
   readonly log: AuditLog;
   readonly rejects: Rejects;
   readonly hasRoom: () => boolean;
-  readonly answered: (usage: Usage | undefined) => void;
   readonly onDefect: (error: unknown) => void;
 };
 
 export type Forwarder = {
   forward(asked: Asked, route: Route, who: Attribution): Promise<void>;
-  /** Requests under way, and how many there have ever been. */
-  activity(): { readonly inFlight: number; readonly begun: number };
   /** Takes no more, and ends those under way. Resolves when each has its record. */
   abort(): Promise<void>;
-  /** Lets llama-server go. */
+  /** Lets the llama-servers go. */
   close(): Promise<void>;
 };
 
 export function createForwarder(options: ForwardOptions, deps: ForwardDeps): Forwarder {
   const { log, rejects } = deps;
-  // Local models think for minutes: how long an answer may take is its client's to say.
-  const pool = new Pool("http://llama", {
-    socketPath: options.upstreamSocket,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
   const exchanges = new Set<Exchange>();
-  let begun = 0;
-  let inFlight = 0;
   let closing = false;
 
   async function forward(asked: Asked, route: Route, who: Attribution): Promise<void> {
-    const body = await readChecked(asked);
+    const upstream = upstreamFor(route.kind, options.upstreams);
+    const body = await readChecked(asked, upstream);
     if ("code" in body)
       return await rejects.reject(asked, { route: route.name, family: route.family, who, refusal: body });
-    begun += 1;
-    inFlight += 1;
+    const leave = upstream.enter();
     const recorded = await record(body.bytes, {
       type: "req",
       id: asked.id,
       method: route.method,
       route: route.name,
       who,
-      genAi: genAiOf(route, body.fields, options.alias),
+      genAi: genAiOf(route, body.fields, upstream.alias),
     });
     if (recorded === undefined) {
-      inFlight -= 1;
+      leave();
       return sendRefusal(asked, AUDIT_UNAVAILABLE, route.family);
     }
-    const exchange = begin(asked, route, { ...recorded, fields: body.fields });
-    pool.dispatch(
+    const exchange = begin(asked, route, { ...recorded, fields: body.fields, upstream });
+    void exchange.done.finally(leave);
+    upstream.dispatch(
       {
         method: route.method,
         path: route.path,
@@ -80,13 +69,13 @@ export function createForwarder(options: ForwardOptions, deps: ForwardDeps): For
     );
   }
 
-  async function readChecked(asked: Asked) {
+  async function readChecked(asked: Asked, { alias }: Upstream) {
     const early = refusalNow();
     if (early !== undefined) return early;
     const bytes = await readBody(asked.request, options.maxBodyBytes);
     if (bytes === "gone") return CLIENT_GONE;
     if ("code" in bytes) return bytes;
-    const checked = checkBody(bytes, options.alias);
+    const checked = checkBody(bytes, alias);
     return "code" in checked ? checked : (refusalNow() ?? { bytes, fields: checked.fields });
   }
 
@@ -112,36 +101,37 @@ export function createForwarder(options: ForwardOptions, deps: ForwardDeps): For
   function begin(
     asked: Asked,
     route: Route,
-    recorded: NonNullable<Awaited<ReturnType<typeof record>>> & { readonly fields: JsonObject },
+    recorded: NonNullable<Awaited<ReturnType<typeof record>>> & {
+      readonly fields: JsonObject;
+      readonly upstream: Upstream;
+    },
   ): Exchange {
     const { id, headers, response } = asked;
     const { onDefect } = deps;
-    const { seq: req, key, fields } = recorded;
+    const { seq: req, key, fields, upstream } = recorded;
     const isUntold = bringsSeveral(fields);
-    const answered = (usage: Usage | undefined) => deps.answered(isUntold ? undefined : usage);
+    const answered = (usage: Usage | undefined) => upstream.accounts.answered(isUntold ? undefined : usage);
     const { kind } = route;
     const exchange = createExchange(
       { id, req, kind, isBatch: isBatch(kind, fields), mode: options.mode, key, headers },
       { log, response, refuse: (refusal) => sendRefusal(asked, refusal, route.family), answered, onDefect },
     );
     exchanges.add(exchange);
-    void exchange.done.finally(() => {
-      inFlight -= 1;
-      exchanges.delete(exchange);
-    });
+    void exchange.done.finally(() => exchanges.delete(exchange));
     if (closing) exchange.abort();
     return exchange;
   }
 
   return {
     forward,
-    activity: () => ({ inFlight, begun }),
     abort: async () => {
       closing = true;
       for (const exchange of exchanges) exchange.abort();
       await Promise.all([...exchanges].map(async ({ done }) => done));
     },
-    close: async () => pool.destroy(),
+    close: async () => {
+      await Promise.all(listUpstreams(options.upstreams).map(async (upstream) => upstream.close()));
+    },
   };
 }
 

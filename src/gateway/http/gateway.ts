@@ -1,8 +1,7 @@
-/** HTTP on one side, llama-server's Unix socket on the other, and the log between. */
+/** HTTP on one side, the Unix sockets of llama-servers on the other, and the log between. */
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AuditLog } from "../../audit/audit-log.ts";
-import type { Usage } from "../../audit/record.ts";
 import { attribute, type Door, type IdentityOptions } from "../identity/attribute.ts";
 import { createMatcher, type Match } from "../routes/table.ts";
 import { sendRefusal, sendText, type Asked } from "./asked.ts";
@@ -24,7 +23,6 @@ export type GatewayDeps = {
   /** Whether there is room on the disk for a new request. */
   readonly hasRoom: () => boolean;
   readonly health: () => Promise<Health>;
-  readonly answered: (usage: Usage | undefined) => void;
   /** Something went wrong that no client can be told more of. */
   readonly onDefect: (error: unknown) => void;
 };
@@ -32,9 +30,7 @@ export type GatewayDeps = {
 export type Gateway = {
   /** A server for this door; it listens where its owner lets it. */
   server(door: Door): Server;
-  /** Requests under way, and how many there have ever been. */
-  activity(): { readonly inFlight: number; readonly begun: number };
-  /** Takes no more requests, ends those under way with a record each, and the connections with them. */
+  /** Takes no more requests, ends those under way with a record each, and the connections with them, upstream's as well. */
   close(): Promise<void>;
 };
 
@@ -42,10 +38,10 @@ const ID_BYTES = 9;
 const DRAIN_MS = 4_000;
 
 export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gateway {
-  const { log, hasRoom, answered, onDefect } = deps;
+  const { log, hasRoom, onDefect } = deps;
   const match = createMatcher(options.native);
   const rejects = createRejects(log);
-  const forwarder = createForwarder(options, { log, rejects, hasRoom, answered, onDefect });
+  const forwarder = createForwarder(options, { log, rejects, hasRoom, onDefect });
   const servers = new Set<Server>();
   const handling = new Set<Promise<void>>();
 
@@ -87,7 +83,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     if ("code" in who) return await rejects.reject(asked, { route: routeOf(found), family, refusal: who });
     if (found.kind === "forward") return await forwarder.forward(asked, found.route, who);
     if (found.kind === "models") {
-      const models = await askModels(options.upstreamSocket);
+      const models = await askModels(options.upstreams);
       if (models !== undefined) return sendText(asked, 200, models);
     }
     if (found.kind === "wrong-method") asked.response.setHeader("allow", found.allowed);
@@ -102,7 +98,6 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
 
   return {
     server,
-    activity: () => forwarder.activity(),
     close: async () => {
       for (const one of servers) one.close();
       const late = new Promise<void>((resolve) => setTimeout(resolve, DRAIN_MS).unref());

@@ -1,5 +1,6 @@
 import { AppError } from "../../shared/errors.ts";
 import { askLocal } from "../../shared/local-http.ts";
+import { listUpstreams, type Upstream, type Upstreams } from "../upstream.ts";
 
 export type Health = {
   /** `ok`: requests are answered. `degraded`: they are, but somebody should look. `loading` and `closed`: they are not. */
@@ -10,19 +11,28 @@ export type Health = {
 
 const TIMEOUT_MS = 2_000;
 
-/** llama-server's list of models, with what a client needs of it: no path, no parameter of the file. undefined where it gives none. */
-export async function askModels(socketPath: string): Promise<string | undefined> {
+/**
+ * llama-server's list of models, with what a client needs of it: no path, no parameter of the file. Of several servers those that
+ * answer are listed; undefined where none does.
+ */
+export async function askModels(upstreams: Upstreams): Promise<string | undefined> {
+  const lists = (await Promise.all(listUpstreams(upstreams).map(modelsOf))).filter(
+    (one) => one !== undefined,
+  );
+  return lists.length === 0 ? undefined : JSON.stringify({ object: "list", data: lists.flat() });
+}
+
+/** Whether its model is loaded and answers. */
+export async function isUpstreamReady({ socketPath }: Upstream): Promise<boolean> {
+  return (await ask(socketPath, "/health"))?.status === 200;
+}
+
+async function modelsOf({ socketPath }: Upstream) {
   const answer = await ask(socketPath, "/v1/models");
   if (answer?.status !== 200) return undefined;
   const listed: unknown = JSON.parse(answer.body);
   const data: unknown = Object(listed).data;
-  if (!Array.isArray(data)) return undefined;
-  return JSON.stringify({ object: "list", data: data.map(nameOf) });
-}
-
-/** Whether the model is loaded and answers. */
-export async function isUpstreamReady(socketPath: string): Promise<boolean> {
-  return (await ask(socketPath, "/health"))?.status === 200;
+  return Array.isArray(data) ? data.map(nameOf) : undefined;
 }
 
 function nameOf(model: unknown) {

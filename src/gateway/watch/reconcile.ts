@@ -17,7 +17,9 @@ type Sum = { input: number; output: number };
 
 const NOTHING: Sum = { input: 0, output: 0 };
 
-export function createAccounts(): Accounts {
+/** `model` stands in each entry: whose counters it is about, where there are several servers. */
+export function createAccounts(model?: string): Accounts {
+  const about = model === undefined ? {} : { model };
   let logged: Sum = { ...NOTHING };
   let interrupted = 0;
   let before: Counters | undefined;
@@ -41,7 +43,7 @@ export function createAccounts(): Accounts {
       logged.output += usage.output;
     },
     reconcile: (now) => {
-      const entry = { type: "reconcile", logged: { ...logged }, interrupted } as const;
+      const entry = { type: "reconcile", ...about, logged: { ...logged }, interrupted } as const;
       const unknown = { ...entry, verdict: "unknown", upstream: NOTHING } as const;
       if (now === undefined) {
         const isNews = !isUnknown && !isQuiet(entry);

@@ -67,6 +67,34 @@ describe("log tail", () => {
     await log.close();
   });
 
+  test("names each server's model where there are two", async () => {
+    const { root, log } = await live();
+    const model = { alias: "demo", sha256: "" };
+    const embedding = { alias: "embed", sha256: "" };
+    const rules = { version: "", recipients: [], zone: "UTC", images: [], policy: "" };
+    const retention = { content: 90, ledger: 366 };
+    const config = { ...rules, mode: "request", content: "plain", retention, model } as const;
+    const none = { input: 0, output: 0 };
+    const counted = {
+      type: "reconcile",
+      verdict: "ok",
+      upstream: none,
+      logged: none,
+      interrupted: 0,
+    } as const;
+    log.append({ type: "config", config });
+    log.append({ type: "config", config: { ...config, embedding } });
+    log.append(counted);
+    await log.append({ ...counted, model: "embed" }).durable;
+    const { printed } = await runLog(root, ["tail", "-n", "4"]);
+    const [one = "", both = "", unnamed = "", named = ""] = printed.trimEnd().split("\n");
+    expect(one).toMatch(/ {2}config {2}mode request {2}text plain {2}demo$/);
+    expect(both).toMatch(/ {2}demo {2}embed$/);
+    expect(unnamed).toMatch(/ {2}reconcile {2}ok$/);
+    expect(named).toMatch(/ {2}reconcile {2}ok {2}embed$/);
+    await log.close();
+  });
+
   test("lets no text steer the terminal", async () => {
     const { root, log } = await live();
     await converse(log, { user: ANNA }, { prompt: "a\u001b]0;owned\u0007b\u202ec\rd", reply: "two\nlines" });

@@ -25,6 +25,9 @@ export type Seen = {
 export const CHAT_PATH = "/v1/chat/completions";
 export const ASK = { model: "demo", messages: [{ role: "user", content: "Hi" }] };
 
+export const EMBEDDINGS_PATH = "/v1/embeddings";
+export const EMBED = { model: "embed", input: ["What a document says", "and goes on to say"] };
+
 export async function ask(where: Where, question: Question = {}): Promise<Seen> {
   return await collect(begin(where, question));
 }

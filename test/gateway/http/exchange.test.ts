@@ -39,7 +39,7 @@ describe("an answer", () => {
     });
     expect(await rig.payloadOf(res?.seq ?? -1)).toBe(seen.text);
     expect(rig.answered).toEqual([expect.objectContaining({ input: 7, output: 2 })]);
-    expect(rig.gateway.activity()).toEqual({ inFlight: 0, begun: 1 });
+    expect(rig.activity()).toEqual({ inFlight: 0, begun: 1 });
   });
 
   test("that is a stream keeps its frames", async () => {

@@ -32,7 +32,7 @@ describe("an answer that does not come to its end", () => {
     expect(res).toMatchObject({ outcome: "client_abort", status: 200 });
     expect(res?.usage).toBeUndefined();
     expect(await rig.payloadOf(res?.seq ?? -1)).toContain("so ");
-    await until(() => rig.upstream.cut() === 1 && rig.gateway.activity().inFlight === 0);
+    await until(() => rig.upstream.cut() === 1 && rig.activity().inFlight === 0);
     expect(rig.answered).toEqual([undefined]);
   });
 
@@ -97,7 +97,7 @@ describe("an answer that does not come to its end", () => {
     expect(await rig.untilRecords("res", 3)).toMatchObject([{ outcome: "ok" }, gone, gone]);
     const again = await startUpstream(json(CHAT), rig.upstream.socketPath);
     expect(await ask(rig)).toMatchObject({ status: 200, text: JSON.stringify(CHAT) });
-    expect(rig.gateway.activity()).toEqual({ inFlight: 0, begun: 4 });
+    expect(rig.activity()).toEqual({ inFlight: 0, begun: 4 });
     await again.stop();
   });
 
@@ -131,7 +131,7 @@ describe("an answer that does not come to its end", () => {
     await closing;
     expect(held.entries).toMatchObject([{ type: "req" }, { type: "res" }]);
     expect(rig.upstream.received).toEqual([]);
-    expect(rig.gateway.activity().inFlight).toBe(0);
+    expect(rig.activity().inFlight).toBe(0);
     call.destroy();
   });
 
@@ -173,7 +173,7 @@ describe("after a stream that did not come to its end, the next request works:",
     expect(await rig.untilRecords("res", 1)).toMatchObject([{ outcome }]);
     expect(await ask(rig)).toMatchObject({ status: 200, text: JSON.stringify(CHAT), isWhole: true });
     expect(await ask(rig, STREAM)).toMatchObject({ status: 200, text: FRAMES.join(""), isWhole: true });
-    await until(() => rig.gateway.activity().inFlight === 0);
+    await until(() => rig.activity().inFlight === 0);
     expect(rig.defects).toEqual([]);
   });
 });

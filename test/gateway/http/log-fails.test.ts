@@ -25,7 +25,7 @@ describe("a log that fails", () => {
     expect(errorOf(seen)).toMatchObject(UNAVAILABLE);
     expect(errorOf(await ask(rig))).toMatchObject(UNAVAILABLE);
     expect(rig.upstream.received).toEqual([]);
-    expect(rig.gateway.activity().inFlight).toBe(0);
+    expect(rig.activity().inFlight).toBe(0);
   });
 
   test("once upstream has answered in one piece: 503 in place of the answer", async () => {
@@ -54,7 +54,7 @@ describe("a log that fails", () => {
       held.breakAll();
       await closed(answer);
       expect(answer.complete).toBe(false);
-      await until(() => rig.upstream.cut() === 1 && rig.gateway.activity().inFlight === 0);
+      await until(() => rig.upstream.cut() === 1 && rig.activity().inFlight === 0);
     },
   );
 

@@ -53,7 +53,7 @@ describe("bytes that are no request", () => {
     });
     const text = await sendRaw(rig.port, `${HEAD}content-length: 2\r\n\r\n{}\x00\x01 no request\r\n\r\n`);
     expect(text).not.toContain("bad_http");
-    await until(() => rig.gateway.activity().inFlight === 0);
+    await until(() => rig.activity().inFlight === 0);
     expect(await rig.untilRecords("res", 1)).toMatchObject([{ outcome: "client_abort" }]);
     expect(await rig.records("reject")).toMatchObject([{ code: "bad_http" }]);
   });

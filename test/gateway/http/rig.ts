@@ -1,4 +1,4 @@
-/** A gateway between a server that a test plays and clients of the test, with a log of its own. */
+/** A gateway between one or two servers that a test plays and clients of the test, with a log of its own. */
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
@@ -6,11 +6,20 @@ import type { AuditLog } from "../../../src/audit/audit-log.ts";
 import type { LedgerRecord, RecordType, Usage } from "../../../src/audit/record.ts";
 import { createGateway, type Gateway, type GatewayOptions } from "../../../src/gateway/http/gateway.ts";
 import type { Health } from "../../../src/gateway/http/own-routes.ts";
+import { openUpstream, type Activity, type Upstream as Asked } from "../../../src/gateway/upstream.ts";
+import { createAccounts } from "../../../src/gateway/watch/reconcile.ts";
 import { readPayloadLines, readRecords } from "../../audit/write/read-back.ts";
 import { openScratchLog, scratchFolder } from "../../audit/write/scratch-log.ts";
 import { startUpstream, type Answer, type Upstream } from "./upstream.ts";
 
 type Of<Type extends RecordType> = Extract<LedgerRecord, { type: Type }>;
+
+/** One of the played servers, and what the gateway has of it. */
+type Server = {
+  readonly upstream: Upstream;
+  readonly asked: Asked;
+  readonly answered: readonly (Usage | undefined)[];
+};
 
 export type Rig = {
   readonly port: number;
@@ -19,6 +28,10 @@ export type Rig = {
   readonly gateway: Gateway;
   readonly log: AuditLog;
   readonly answered: readonly (Usage | undefined)[];
+  /** Of `upstream`. */
+  activity(): Activity;
+  /** The second server, where it was given an answer. Its model is called "embed". */
+  embedding(): Server;
   readonly defects: readonly unknown[];
   /** Of the log on the disk, as it is now. */
   records<Type extends RecordType>(type: Type): Promise<readonly Of<Type>[]>;
@@ -29,8 +42,9 @@ export type Rig = {
   close(): Promise<void>;
 };
 
-export type RigOptions = Partial<GatewayOptions> & {
+export type RigOptions = Partial<Omit<GatewayOptions, "upstreams">> & {
   readonly answer: Answer;
+  readonly embedding?: Answer;
   readonly log?: AuditLog;
   readonly hasRoom?: () => boolean;
   readonly health?: () => Promise<Health>;
@@ -41,20 +55,20 @@ const open = new Set<Rig>();
 
 export async function startRig({
   answer,
+  embedding: embeddingAnswer,
   log: given,
   hasRoom,
   health,
   ...options
 }: RigOptions): Promise<Rig> {
-  const upstream = await startUpstream(answer);
+  const { upstream, asked, answered } = await startServer("demo", answer);
+  const embedding = embeddingAnswer === undefined ? undefined : await startServer("embed", embeddingAnswer);
   const at = await scratchFolder();
   const log = given ?? (await openScratchLog(at)).log;
-  const answered: (Usage | undefined)[] = [];
   const defects: unknown[] = [];
   const gateway = createGateway(
     {
-      upstreamSocket: upstream.socketPath,
-      alias: "demo",
+      upstreams: { main: asked, ...(embedding === undefined ? {} : { embedding: embedding.asked }) },
       mode: "request",
       identity: { pepper: Buffer.alloc(32, 1) },
       native: [],
@@ -66,7 +80,6 @@ export async function startRig({
       log,
       hasRoom: hasRoom ?? (() => true),
       health: health ?? (async () => ({ status: "ok" })),
-      answered: (usage) => answered.push(usage),
       onDefect: (error) => defects.push(error),
     },
   );
@@ -89,6 +102,11 @@ export async function startRig({
     gateway,
     log,
     answered,
+    activity: asked.activity,
+    embedding: () => {
+      if (embedding === undefined) throw new Error("It has one server");
+      return embedding;
+    },
     defects,
     records,
     untilRecords: async (type, count) => {
@@ -106,10 +124,18 @@ export async function startRig({
       await gateway.close();
       if (given === undefined) await log.close();
       await upstream.stop();
+      await embedding?.upstream.stop();
     },
   };
   open.add(rig);
   return rig;
+}
+
+async function startServer(alias: string, answer: Answer): Promise<Server> {
+  const upstream = await startUpstream(answer);
+  const answered: (Usage | undefined)[] = [];
+  const accounts = { ...createAccounts(), answered: (usage: Usage | undefined) => void answered.push(usage) };
+  return { upstream, answered, asked: openUpstream({ alias, socketPath: upstream.socketPath, accounts }) };
 }
 
 /** After each test: the rigs that it left open. */

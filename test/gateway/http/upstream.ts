@@ -71,6 +71,14 @@ export const CHAT = {
   usage: { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 },
 };
 
+/** Vectors of two texts, of seven tokens together: upstream says no other count. */
+export const VECTORS = {
+  model: "embed",
+  object: "list",
+  usage: { prompt_tokens: 7, total_tokens: 7 },
+  data: [0, 1].map((index) => ({ embedding: [0.25, -0.5], index, object: "embedding" })),
+};
+
 export function frame(content: string): string {
   return `data: ${JSON.stringify({ object: "chat.completion.chunk", choices: [{ index: 0, delta: { content } }] })}\n\n`;
 }

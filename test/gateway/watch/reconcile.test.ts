@@ -111,6 +111,24 @@ describe("reconcile", () => {
     expect(accounts.reconcile(at(7, 3))).toMatchObject({ verdict: "gap" });
   });
 
+  test("says whose counters it is about where it was told, in every verdict", () => {
+    const accounts = createAccounts("embed");
+    accounts.answered({ input: 7, output: 0 });
+    expect(accounts.reconcile(undefined)).toMatchObject({ verdict: "unknown", model: "embed" });
+    accounts.reconcile(at(7, 0));
+    accounts.answered({ input: 7, output: 0 });
+    expect(accounts.reconcile(at(14, 0))).toEqual({
+      type: "reconcile",
+      model: "embed",
+      verdict: "ok",
+      upstream: { input: 7, output: 0 },
+      logged: { input: 7, output: 0 },
+      interrupted: 0,
+    });
+    expect(accounts.reconcile(at(15, 0))).toMatchObject({ verdict: "gap", model: "embed" });
+    expect(accounts.reconcile(at(0, 0))).toMatchObject({ verdict: "restarted", model: "embed" });
+  });
+
   test("without anything new nothing is said", () => {
     const accounts = begun();
     for (let count = 0; count < 3; count += 1) expect(accounts.reconcile(at(100, 50))).toBeUndefined();

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { reconcile, type Activity } from "../../../src/gateway/timers.ts";
+import { reconcile } from "../../../src/gateway/timers.ts";
+import type { Activity } from "../../../src/gateway/upstream.ts";
 import { createAccounts } from "../../../src/gateway/watch/reconcile.ts";
 import { createHeldLog } from "../http/held-log.ts";
 import { startUpstream, type Upstream } from "../http/upstream.ts";
@@ -22,11 +23,11 @@ async function rig() {
     state.whileAsked();
     response.end(state.metrics);
   });
-  const { socketPath: upstreamSocket } = upstream;
-  const deps = { log, accounts: createAccounts(), upstreamSocket, activity: () => state.activity };
-  await reconcile(deps);
+  const { socketPath } = upstream;
+  const asked = { accounts: createAccounts(), socketPath, activity: () => state.activity };
+  await reconcile(log, asked);
   state.metrics = MORE;
-  return { entries, state, reconcile: async () => await reconcile(deps) };
+  return { entries, state, reconcile: async () => await reconcile(log, asked) };
 }
 
 describe("reconcile", () => {
