@@ -12,6 +12,7 @@ const STAGES = ["recipe", "lock", "fetch", "assemble", "wheel", "compile", "imag
 const FORMAT_MODULES = [
   "src/builder/format.ts",
   "src/builder/recipe/recipe.ts",
+  "src/builder/recipe/switches.ts",
   "src/builder/lock/lock.ts",
   "src/builder/lock/debian/control.ts",
   "src/builder/lock/debian/relations.ts",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { AppError, isErrno } from "../../shared/errors.ts";
 import { compareCodeUnits } from "../../shared/order.ts";
 import { parseRecipe, recipeDigest, type Recipe } from "../recipe/recipe.ts";
+import { environmentOf, parseSwitches } from "../recipe/switches.ts";
 import { lockDigest, parseLock, type Lock } from "./lock.ts";
 
 export type RecipeFolder = {
@@ -26,7 +27,7 @@ export async function readRecipes(imagesFolder: string): Promise<readonly Recipe
 
 /**
  * Every folder with a recipe, sorted by name, each after the base that it stands on. Throws AppError of class usage:
- * RECIPE_INVALID, RECIPE_UNKNOWN for a base that does not exist.
+ * RECIPE_INVALID, SWITCHES_INVALID, RECIPE_UNKNOWN for a base that does not exist.
  */
 export async function readAllRecipes(imagesFolder: string): Promise<readonly RecipeFolder[]> {
   const names = (await readdir(imagesFolder)).sort(compareCodeUnits);
@@ -111,7 +112,23 @@ async function readRecipeFolder(imagesFolder: string, name: string): Promise<Rec
       { fields: { path } },
     );
   }
-  return { name, folder, recipe };
+  return { name, folder, recipe: await withSwitches(recipe, folder) };
+}
+
+/** Throws RECIPE_INVALID for a variable that recipe and switches both set, as if there were two truths. */
+async function withSwitches(recipe: Recipe, folder: string): Promise<Recipe> {
+  const { config } = recipe;
+  if (config?.switches === undefined) return recipe;
+  const path = join(folder, config.switches);
+  const text = await readTextIfThere(path);
+  if (text === undefined) throw twoTruths(path, "the recipe names it and it is not there");
+  const switches = parseSwitches(text, path);
+  const declared = new Set(switches.variables.map(({ name }) => name));
+  const both = config.env
+    .map((line) => line.slice(0, line.indexOf("=")))
+    .filter((name) => declared.has(name));
+  if (both.length > 0) throw twoTruths(path, `the recipe sets ${both.join(", ")} as well`);
+  return { ...recipe, config: { ...config, env: [...config.env, ...environmentOf(switches)] } };
 }
 
 async function readTextIfThere(path: string): Promise<string | undefined> {
@@ -137,6 +154,14 @@ function basesFirst(folders: readonly RecipeFolder[]): readonly RecipeFolder[] {
   };
   for (const one of folders) place(one, []);
   return [...sorted];
+}
+
+function twoTruths(path: string, why: string): AppError {
+  return new AppError(
+    { class: "usage", code: "RECIPE_INVALID" },
+    `Cannot use switches "${path}": ${why}, expected one file that says each variable`,
+    { fields: { path } },
+  );
 }
 
 function onDraft(name: string, base: string): AppError {

@@ -118,6 +118,8 @@ export type ImageConfig = {
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
   readonly env: readonly string[];
+  /** A file beside the recipe; what it sets of the component follows in `env` once the recipe is read. */
+  readonly switches?: string;
   readonly workingDir: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly stopSignal: string;

@@ -71,6 +71,36 @@ describe("readRecipes", () => {
     });
   });
 
+  const config =
+    "config:\n  user: '1:1'\n  entrypoint: []\n  command: []\n  workingDir: /\n  labels: {}\n  stopSignal: SIGTERM\n";
+  const switched = recipeText("alpha", `${config}  env: [PATH=/usr/bin]\n  switches: switches.yaml\n`);
+  const switches =
+    'format: 1\ncomponent: { project: sample, version: "1" }\nvariables:\n  - { name: MODE, value: "off", read: a.py }\nrows:\n' +
+    '  - { id: check, from: server, hosts: [a.example], trigger: "It is looked at", needed: [egress], closedBy: [MODE] }\ninert: []\n';
+
+  test("puts what the switches set behind what the recipe sets, and a lock made before does not match", async () => {
+    await write("alpha", switched, lockFor("alpha", switched));
+    await writeFile(join(images, "alpha/switches.yaml"), switches);
+    const [found] = await readRecipes(images);
+    expect(found?.recipe.config?.env).toEqual(["PATH=/usr/bin", "MODE=off"]);
+    await expect(readLock(images, "alpha")).rejects.toMatchObject({ code: "LOCK_DRIFT" });
+  });
+
+  test("refuses switches that are not there, are wrong, or say what the recipe says", async () => {
+    await write("alpha", switched);
+    await expect(readRecipes(images)).rejects.toMatchObject({ code: "RECIPE_INVALID", exitCode: 2 });
+    await writeFile(join(images, "alpha/switches.yaml"), switches.replace("format: 1", "format: 0"));
+    await expect(readRecipes(images)).rejects.toMatchObject({ code: "SWITCHES_INVALID", exitCode: 2 });
+    await writeFile(
+      join(images, "alpha/switches.yaml"),
+      switches.replace("MODE, value", "PATH, value").replace("[MODE]", "[PATH]"),
+    );
+    await expect(readRecipes(images)).rejects.toMatchObject({
+      code: "RECIPE_INVALID",
+      message: expect.stringContaining("sets PATH as well"),
+    });
+  });
+
   test("chooseRecipes takes all for no names and refuses a name that no recipe has", async () => {
     await write("alpha", recipeText("alpha"));
     const recipes = await readRecipes(images);
