@@ -92,8 +92,12 @@ export type WheelsRecipe = {
   readonly destination: string;
   readonly wanted: readonly WantedWheel[];
   readonly omit?: readonly OmittedPackage[];
+  /** Locked and installed although a whole use of the component imports nothing of them. */
+  readonly kept?: readonly KeptPackage[];
   readonly trim?: readonly TrimRule[];
 };
+
+type KeptPackage = { readonly package: string; readonly because: string };
 
 export type WantedWheel = { readonly project: string; readonly version: string; readonly licence: string };
 
