@@ -42,7 +42,7 @@ describe("cloister demo, from a clone and started in another folder without a te
   test("with --json prints one document that says the same", async () => {
     const demo = begin("--out", "json", "--json");
     const { exitCode, stdout, stderr } = await demo.child;
-    expect(exitCode, stderr).toBe(0);
+    expect(exitCode, `${stderr}${stdout}`).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       chat: { answer: ANSWER },
       verify: { verdict: "pass" },

@@ -1,4 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isErrno } from "../../shared/errors.ts";
 import { inconclusive, judgeFaults, type Check, type Question } from "../check.ts";
 import { parseStatus, type ProcessStatus } from "./procfs.ts";
@@ -11,8 +12,34 @@ const QUESTION: Question = {
     "planned user and group, no other group, all five capability sets empty, no new privileges, seccomp filter",
 };
 
-export async function checkProcesses(plan: { readonly user: { uid: number; gid: number } }): Promise<Check> {
-  return judgeProcesses(plan.user, await readProcesses());
+/** Of the engine's own starter, which has every power until it has become the health check that it starts. */
+const LOOKS = 20;
+const PAUSE_MS = 100;
+
+/** A process that is found wanting is looked at again, until it is as it should be, or gone, or has been wanting for two seconds. */
+export async function checkProcesses(
+  { user }: { readonly user: { uid: number; gid: number } },
+  read = readProcesses,
+): Promise<Check> {
+  let seen = await read();
+  let wanting = wantingIn(seen, user);
+  for (let look = 1; look < LOOKS && wanting.length > 0; look += 1) {
+    await sleep(PAUSE_MS);
+    seen = await read();
+    wanting = wantingIn(seen, user).filter((pid) => wanting.includes(pid));
+  }
+  const fresh = wantingIn(seen, user).filter((pid) => !wanting.includes(pid));
+  return judgeProcesses(
+    user,
+    seen.filter(({ pid }) => !fresh.includes(pid)),
+  );
+}
+
+function wantingIn(
+  processes: readonly ProcessStatus[],
+  user: { readonly uid: number; readonly gid: number },
+): readonly number[] {
+  return processes.flatMap((one) => (faultsOf(one, user).length > 0 ? [one.pid] : []));
 }
 
 export function judgeProcesses(

@@ -5,7 +5,7 @@ import { compareFiles, judgeFiles, type FoundFile } from "../../../src/verify/in
 import { judgeMounts } from "../../../src/verify/inside/mounts.ts";
 import { judgeNames, type NamesView } from "../../../src/verify/inside/names.ts";
 import { judgeOutbound, type OutboundView } from "../../../src/verify/inside/outbound.ts";
-import { judgeProcesses } from "../../../src/verify/inside/processes.ts";
+import { checkProcesses, judgeProcesses } from "../../../src/verify/inside/processes.ts";
 import type { ProcessStatus } from "../../../src/verify/inside/procfs.ts";
 import { judgeRoutes, type NetworkView } from "../../../src/verify/inside/routes.ts";
 import { judgeHealth, judgeModels } from "../../../src/verify/inside/server.ts";
@@ -22,18 +22,18 @@ function ok(value: unknown) {
   return { status: 200, body: JSON.stringify(value) };
 }
 
-describe("judgeProcesses", () => {
-  const zero = "0000000000000000";
-  const good: ProcessStatus = {
-    pid: 1,
-    uids: [10_001, 10_001, 10_001, 10_001],
-    gids: [10_001, 10_001, 10_001, 10_001],
-    groups: [],
-    capabilities: { CapInh: zero, CapPrm: zero, CapEff: zero, CapBnd: zero, CapAmb: zero },
-    noNewPrivileges: "1",
-    seccomp: "2",
-  };
+const zero = "0000000000000000";
+const good: ProcessStatus = {
+  pid: 1,
+  uids: [10_001, 10_001, 10_001, 10_001],
+  gids: [10_001, 10_001, 10_001, 10_001],
+  groups: [],
+  capabilities: { CapInh: zero, CapPrm: zero, CapEff: zero, CapBnd: zero, CapAmb: zero },
+  noNewPrivileges: "1",
+  seccomp: "2",
+};
 
+describe("judgeProcesses", () => {
   test("passes on a powerless process 1 and is inconclusive without one", () => {
     expect(judgeProcesses(USER, [good]).verdict).toBe("pass");
     expect(judgeProcesses(USER, [{ ...good, pid: 2 }]).verdict).toBe("inconclusive");
@@ -52,6 +52,35 @@ describe("judgeProcesses", () => {
   ])("fails on %j of any process", (change, fault) => {
     const check = judgeProcesses(USER, [good, { ...good, ...change, pid: 9 }]);
     expect(check).toMatchObject({ verdict: "fail", observed: `process 9: ${fault}` });
+  });
+});
+
+const root = (pid: number): ProcessStatus => ({ ...good, pid, uids: [0, 0, 0, 0] });
+
+/** The last look goes on for ever. */
+async function check(...looks: readonly (readonly ProcessStatus[])[]) {
+  let look = -1;
+  return await checkProcesses({ user: USER }, async () => {
+    look = Math.min(look + 1, looks.length - 1);
+    return looks[look] ?? [];
+  });
+}
+
+describe("checkProcesses", () => {
+  test("passes over the engine's starter, which becomes what it starts or ends", async () => {
+    expect((await check([good, root(7)], [good, { ...good, pid: 7 }])).verdict).toBe("pass");
+    expect((await check([good, root(7)], [good])).verdict).toBe("pass");
+    expect((await check([good, root(7)], [good, root(8)])).verdict).toBe("pass");
+  });
+
+  test("fails on one that stays", async () => {
+    expect(await check([good, root(7)])).toMatchObject({
+      verdict: "fail",
+      observed: "process 7: user 0,0,0,0",
+    });
+    const busy = await check([good, root(7), root(8)], [good, root(8), root(9)]);
+    expect(busy).toMatchObject({ verdict: "fail", observed: "process 8: user 0,0,0,0" });
+    expect((await check([root(1)])).verdict).toBe("fail");
   });
 });
 
