@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AppError, isErrno } from "../../shared/errors.ts";
@@ -193,7 +194,8 @@ async function widthsIn(folder: string): Promise<readonly number[]> {
 
 async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
-    return await readFile(path);
+    // Nobody is waited for who might write to a pipe that lies there.
+    return await readFile(path, { flag: constants.O_RDONLY | constants.O_NONBLOCK });
   } catch (error) {
     if (isNotThere(error) || isErrno(error, "EISDIR")) return undefined;
     throw error;

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError, isErrno } from "../../shared/errors.ts";
@@ -27,7 +28,12 @@ const validate: Validator<LogIdentity> = compileSchema<LogIdentity>({
 export async function readLogIdentity(folder: string): Promise<LogIdentity | undefined> {
   const path = join(folder, LOG_FILE);
   try {
-    return parseAs(await readFile(path, "utf8"), { validate, invalid: (why) => unknown(path, why) });
+    // Nobody is waited for who might write to a pipe that lies there.
+    const flag = constants.O_RDONLY | constants.O_NONBLOCK;
+    return parseAs(await readFile(path, { encoding: "utf8", flag }), {
+      validate,
+      invalid: (why) => unknown(path, why),
+    });
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
     if (isErrno(error, "EISDIR") || isErrno(error, "ENOTDIR")) throw unknown(path, "it is no file");

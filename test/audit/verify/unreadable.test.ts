@@ -34,6 +34,13 @@ function folderAt(file: () => string): Spoiling {
   };
 }
 
+function pipeAt(file: () => string): Spoiling {
+  return async (log) => {
+    await rm(join(log, file()));
+    await execa("/usr/bin/mkfifo", [join(log, file())]);
+  };
+}
+
 function bytesAt(file: () => string, bytes: string | Uint8Array): Spoiling {
   return async (log) => {
     await rm(join(log, file()), { recursive: true, force: true });
@@ -48,10 +55,8 @@ const NO_VERDICT: readonly (readonly [what: string, code: string, spoil: Spoilin
   ["checkpoints a folder", "LOG_UNREADABLE", folderAt(() => "checkpoints")],
   ["ledger a file", "LOG_UNREADABLE", bytesAt(() => "ledger", "")],
   ["a segment a folder", "LOG_UNREADABLE", folderAt(() => segment)],
-  ["a segment a pipe", "LOG_UNREADABLE", async (log) => {
-    await rm(join(log, segment));
-    await execa("/usr/bin/mkfifo", [join(log, segment)]);
-  }],
+  ["a segment a pipe", "LOG_UNREADABLE", pipeAt(() => segment)],
+  ["log.json a pipe", "LOG_UNKNOWN", pipeAt(() => "log.json")],
   ["a segment a link to nothing", "LOG_UNREADABLE", async (log) => {
     await rm(join(log, segment));
     await symlink("/nowhere", join(log, segment));
@@ -65,6 +70,7 @@ const A_VERDICT: readonly (readonly [what: string, verdict: object, spoil: Spoil
   ["no tiles", { verdict: "MODIFIED", seq: 0 }, async (log) => await rm(join(log, "tree"), { recursive: true })],
   ["a file for all tiles", { verdict: "MODIFIED", seq: 0 }, bytesAt(() => "tree", "")],
   ["a folder for a tile", { verdict: "MODIFIED", seq: 0 }, folderAt(() => "tree/tile/0/000.p/3")],
+  ["a pipe for a tile", { verdict: "MODIFIED", seq: 0 }, pipeAt(() => "tree/tile/0/000.p/3")],
   ["no segments", { verdict: "TRUNCATED", seq: 0 }, async (log) => await rm(join(log, "ledger"), { recursive: true })],
   ["a segment without a byte", { verdict: "TRUNCATED", seq: 0 }, bytesAt(() => segment, "")],
   ["a segment of somebody else", { verdict: "MODIFIED", seq: 0 }, bytesAt(() => "ledger/2020-01-01.000.jsonl", "mine\n")],
