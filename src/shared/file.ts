@@ -1,4 +1,5 @@
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { constants } from "node:fs";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { diskError, type ByteSource } from "./store/store.ts";
 
@@ -41,6 +42,11 @@ export async function putInPlace(
     throw error;
   }
   await syncPath(dirname(path));
+}
+
+/** Waits for nobody who might write to a pipe that lies there: of such a one there are no bytes. */
+export async function readAtOnce(path: string): Promise<Buffer> {
+  return await readFile(path, { flag: constants.O_RDONLY | constants.O_NONBLOCK });
 }
 
 /** Of a file, its bytes; of a folder, what was created, renamed or removed in it: it survives a loss of power. */

@@ -1,8 +1,7 @@
-import { constants } from "node:fs";
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AppError, isErrno } from "../../shared/errors.ts";
-import { syncPath, writeFileWhole } from "../../shared/file.ts";
+import { readAtOnce, syncPath, writeFileWhole } from "../../shared/file.ts";
 import { HASH_BYTES, nodeHash, type ReadHash } from "./rfc6962.ts";
 import { hashesAt, newTiles, TILE_HEIGHT, TILE_WIDTH, tilePath, type Tile } from "./tiles.ts";
 
@@ -194,8 +193,7 @@ async function widthsIn(folder: string): Promise<readonly number[]> {
 
 async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
-    // Nobody is waited for who might write to a pipe that lies there.
-    return await readFile(path, { flag: constants.O_RDONLY | constants.O_NONBLOCK });
+    return await readAtOnce(path);
   } catch (error) {
     if (isNotThere(error) || isErrno(error, "EISDIR")) return undefined;
     throw error;

@@ -1,9 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError, isErrno } from "../../shared/errors.ts";
-import { syncPath, writeFileWhole } from "../../shared/file.ts";
+import { readAtOnce, syncPath, writeFileWhole } from "../../shared/file.ts";
 import { compileSchema, parseAs, type Validator } from "../../shared/schema.ts";
 import { LOG_FILE } from "../layout.ts";
 import { LOG_FORMAT } from "../record.ts";
@@ -28,12 +26,8 @@ const validate: Validator<LogIdentity> = compileSchema<LogIdentity>({
 export async function readLogIdentity(folder: string): Promise<LogIdentity | undefined> {
   const path = join(folder, LOG_FILE);
   try {
-    // Nobody is waited for who might write to a pipe that lies there.
-    const flag = constants.O_RDONLY | constants.O_NONBLOCK;
-    return parseAs(await readFile(path, { encoding: "utf8", flag }), {
-      validate,
-      invalid: (why) => unknown(path, why),
-    });
+    const text = (await readAtOnce(path)).toString("utf8");
+    return parseAs(text, { validate, invalid: (why) => unknown(path, why) });
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
     if (isErrno(error, "EISDIR") || isErrno(error, "ENOTDIR")) throw unknown(path, "it is no file");
