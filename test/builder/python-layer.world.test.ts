@@ -3,17 +3,13 @@ import { mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { buildImages } from "../../src/builder/build-images.ts";
-import { fetchInputs } from "../../src/builder/fetch/fetch.ts";
 import type { BuiltImage } from "../../src/builder/image/build-image.ts";
-import { readMirrors } from "../../src/builder/lock/mirrors.ts";
 import { readLock, type LockedRecipe } from "../../src/builder/lock/read.ts";
-import { addressOf } from "../../src/builder/lock/registry/address.ts";
 import { hexOf } from "../../src/shared/digest.ts";
 import { exec } from "../../src/shared/exec.ts";
-import { openHttp } from "../../src/shared/http.ts";
 import { silentReporter as reporter } from "../../src/shared/reporter.ts";
-import { defaultStoreRoot } from "../../src/shared/store/location.ts";
-import { openStore, type Store } from "../../src/shared/store/store.ts";
+import type { Store } from "../../src/shared/store/store.ts";
+import { filledStore } from "../images/open-webui/built-root.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 const IMAGES = join(import.meta.dirname, "../../images");
@@ -26,33 +22,14 @@ let folder: string;
 let root: string;
 
 beforeAll(async () => {
-  store = await openStore(defaultStoreRoot(process.env));
   recipes = await Promise.all(["base", "open-webui"].map((name) => readLock(IMAGES, name)));
-  await fetchAll();
+  store = await filledStore(recipes.map(({ lock }) => lock));
   built = await build(false);
   folder = await temporaryFolder();
   root = join(folder, "root");
   await mkdir(root);
   for (const { digest } of built.layers) await exec("tar", ["-C", root, "-xpf", store.pathOf(digest)]);
 });
-
-async function fetchAll(): Promise<void> {
-  const http = openHttp({ env: process.env, reporter });
-  const mirrors = readMirrors([], { env: process.env, cwd: "/" });
-  const locks = recipes.map(({ lock }) => lock);
-  try {
-    await fetchInputs(locks, {
-      store,
-      http,
-      addressOf: (file) => addressOf(file, { mirrors, http }),
-      reporter,
-      env: process.env,
-      jobs: 4,
-    });
-  } finally {
-    await http.close();
-  }
-}
 
 async function build(ignoreCompiled: boolean, jobs = 2): Promise<BuiltImage> {
   const { signal } = new AbortController();
